@@ -1,0 +1,1 @@
+//! A durable single-node broker that speaks the Kafka wire protocol.

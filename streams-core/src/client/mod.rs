@@ -1,0 +1,1 @@
+//! A Kafka client: transports, producer, consumer and admin as state machines without threads.

@@ -1,0 +1,1 @@
+//! The hot path: borrowed records pushed through typed edges.

@@ -1,0 +1,1 @@
+//! Stream threads that step tasks: poll, process, punctuate, commit.

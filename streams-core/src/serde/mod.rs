@@ -1,0 +1,62 @@
+//! Bytes by type: what a [`Serde`] is, which types have one, and how null is told from empty.
+//!
+//! A serde is chosen by type through [`DefaultSerde`]; options take another one for the odd topic. A type without one
+//! is a compile error that says what to write. Whether null is allowed is part of the type: `Option<T>` holds it, `T`
+//! does not, and a source drops and counts null records that its type cannot hold.
+//!
+//! Must not import protocol, client or runtime: serdes are usable alone.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+
+/// Turns values of one type into bytes and back. Shared by all tasks, hence `&self`.
+pub trait Serde<T>: Send + Sync + 'static {
+    /// Appends the value's bytes to `out`. Not called for a value that [is null](Self::is_null).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Serialization`] when the value has no encoding.
+    fn serialize(&self, value: &T, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Decodes a value that is not null.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Serialization`] when the bytes are no such value; the message names the type and what
+    /// it expected.
+    fn deserialize(&self, bytes: &[u8]) -> Result<T>;
+
+    /// Decodes into a slot that holds an earlier value, reusing its memory where the type allows it.
+    ///
+    /// # Errors
+    /// As [`Self::deserialize`]; the slot then holds some valid value.
+    fn deserialize_into(&self, bytes: &[u8], slot: &mut T) -> Result<()> {
+        *slot = self.deserialize(bytes)?;
+        Ok(())
+    }
+
+    /// Whether this value is written as null (a tombstone).
+    fn is_null(&self, value: &T) -> bool {
+        let _ = value;
+        false
+    }
+
+    /// The value that null decodes to; `None` when the type cannot hold null.
+    fn null(&self) -> Option<T> {
+        None
+    }
+}
+
+/// A serde as handles and nodes hold it.
+pub type SerdeRef<T> = Arc<dyn Serde<T>>;
+
+/// A type with a serde of its own, so that `stream::<K, V>(topic)` needs no further word.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default serde",
+    label = "no serde is known for this key or value type",
+    note = "write `json_serde!({Self});` (or `postcard_serde!`, `bincode_serde!`) beside the type, \
+            or pass one with `Consumed::with(keys, values)` and the like"
+)]
+pub trait DefaultSerde: Sized + 'static {
+    /// The serde of this type.
+    fn default_serde() -> SerdeRef<Self>;
+}

@@ -1,0 +1,1 @@
+//! State stores: a typed facade over cache, changelog and byte engine.

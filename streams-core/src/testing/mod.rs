@@ -1,0 +1,1 @@
+//! `TopologyTestDriver`: a task without broker, port or sleep.

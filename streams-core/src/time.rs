@@ -1,0 +1,124 @@
+//! Timestamps, and the clocks that only drivers read.
+//!
+//! Step functions take the time as an argument. A [`Clock`] belongs to a driver: a thread's loop, the broker's server,
+//! a test. Nothing below a driver asks for the time.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Milliseconds since 1970-01-01T00:00:00Z. Negative values are invalid for records but can be on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Stands for "no timestamp seen yet", as in Kafka.
+    pub const UNKNOWN: Self = Self(-1);
+
+    /// The later of the two.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self(self.0.max(other.0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    /// Saturates at the largest timestamp.
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration_ms(duration)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    /// Saturates at the smallest timestamp.
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration_ms(duration)))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Duration;
+
+    /// How much later `self` is; zero when it is earlier.
+    fn sub(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A duration in whole milliseconds; the largest `i64` where it does not fit.
+pub fn duration_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Where a driver reads the time. Wall-clock milliseconds; may jump, like every wall clock.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(duration_ms(since_epoch))
+    }
+}
+
+/// A clock that a test moves. Clones share the time.
+#[derive(Debug, Clone, Default)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    pub fn starting_at(start: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(start.0)))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(duration_ms(by), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Timestamp(i64::MAX) + Duration::from_millis(1), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(5) - Timestamp(9), Duration::ZERO);
+        assert_eq!(Timestamp(9) - Timestamp(5), Duration::from_millis(4));
+        assert_eq!(Timestamp(i64::MAX) - Timestamp(i64::MIN), Duration::from_millis(i64::MAX as u64));
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = ManualClock::starting_at(Timestamp(10));
+        let view = clock.clone();
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(view.now(), Timestamp(15));
+    }
+}

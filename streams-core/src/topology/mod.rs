@@ -1,0 +1,1 @@
+//! The closed, validated, describable plan, and its wiring into a live graph.

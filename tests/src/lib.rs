@@ -1,0 +1,1 @@
+//! Harness of the suites that need more than one crate.
