@@ -6,9 +6,21 @@
 //!
 //! Must not import protocol, client or runtime: serdes are usable alone.
 
+mod bincode;
+mod json;
+mod nullable;
+mod postcard;
+mod primitives;
+
 use std::sync::Arc;
 
 use crate::error::Result;
+
+pub use self::bincode::Bincode;
+pub use self::json::Json;
+pub use self::nullable::OptionSerde;
+pub use self::postcard::Postcard;
+pub use self::primitives::{BoolSerde, BytesSerde, NumberSerde, StringSerde, UnitSerde, UuidSerde};
 
 /// Turns values of one type into bytes and back. Shared by all tasks, hence `&self`.
 pub trait Serde<T>: Send + Sync + 'static {

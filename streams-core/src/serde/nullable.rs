@@ -1,0 +1,94 @@
+//! `Option<T>`: a key or value that can be null, in the bytes of `T`.
+//!
+//! `None` is written as null (a tombstone for tables) and null is read as `None`. Bytes are always a `Some`, also
+//! empty ones: null and empty differ, as in Kafka.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{DefaultSerde, Serde, SerdeRef};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The serde of `Option<T>` over one of `T`.
+pub struct OptionSerde<T>(SerdeRef<T>);
+
+impl<T: 'static> OptionSerde<T> {
+    /// Allows null beside what `inner` reads and writes.
+    pub fn new(inner: SerdeRef<T>) -> Self {
+        Self(inner)
+    }
+}
+
+impl<T> fmt::Debug for OptionSerde<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OptionSerde<{}>", std::any::type_name::<T>())
+    }
+}
+
+impl<T: 'static> Serde<Option<T>> for OptionSerde<T> {
+    #[inline]
+    fn serialize(&self, value: &Option<T>, out: &mut Vec<u8>) -> Result<()> {
+        match value {
+            Some(value) => self.0.serialize(value, out),
+            None => Err(Error::new(ErrorKind::Internal, "null reached `serialize`: ask `is_null` first")),
+        }
+    }
+
+    #[inline]
+    fn deserialize(&self, bytes: &[u8]) -> Result<Option<T>> {
+        self.0.deserialize(bytes).map(Some)
+    }
+
+    #[inline]
+    fn deserialize_into(&self, bytes: &[u8], slot: &mut Option<T>) -> Result<()> {
+        match slot {
+            Some(value) => self.0.deserialize_into(bytes, value),
+            None => {
+                *slot = Some(self.0.deserialize(bytes)?);
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    fn is_null(&self, value: &Option<T>) -> bool {
+        value.as_ref().is_none_or(|value| self.0.is_null(value))
+    }
+
+    #[inline]
+    fn null(&self) -> Option<Option<T>> {
+        Some(None)
+    }
+}
+
+impl<T: DefaultSerde> DefaultSerde for Option<T> {
+    fn default_serde() -> SerdeRef<Self> {
+        Arc::new(OptionSerde::new(T::default_serde()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_none_and_empty_is_some() {
+        let serde = Option::<String>::default_serde();
+        assert!(serde.is_null(&None));
+        assert!(!serde.is_null(&Some(String::new())));
+        assert_eq!(serde.null(), Some(None));
+        assert_eq!(serde.deserialize(b"").unwrap(), Some(String::new()));
+
+        let mut slot = None;
+        serde.deserialize_into(b"a", &mut slot).unwrap();
+        serde.deserialize_into(b"bc", &mut slot).unwrap();
+        assert_eq!(slot.as_deref(), Some("bc"));
+        assert_eq!(String::default_serde().null(), None);
+    }
+
+    #[test]
+    fn a_null_that_is_serialized_is_an_error_and_not_empty_bytes() {
+        let error = Option::<String>::default_serde().serialize(&None, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "null reached `serialize`: ask `is_null` first");
+    }
+}
