@@ -1,0 +1,1 @@
+//! The text of a topology, byte for byte as Kafka Streams' `Topology.describe().toString()` prints it.
