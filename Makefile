@@ -1,0 +1,79 @@
+# The commands of this project; `make` alone lists them. Each installs what it misses (scripts/install-tools.sh) and
+# says so. What they build lies outside the checkout, in $(cache): remove it with `make clean-cache`.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo retail test lint bench clean-cache
+
+cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-streams)
+export STREAMS_CACHE_DIR := $(cache)
+export CARGO_TARGET_DIR ?= $(cache)/target
+
+# In-memory stores unless STORE=rocksdb, so that the first picture does not wait for RocksDB's C++ (11 minutes, once).
+STORE ?= memory
+ifeq ($(STORE),rocksdb)
+tools := bench
+features :=
+prepare_store = $(prepare_rocksdb)
+else ifeq ($(STORE),memory)
+tools := demo
+features := --no-default-features
+prepare_store :=
+else
+$(error STORE is memory or rocksdb, not `$(STORE)`)
+endif
+
+# Links the archive built once in the cache, or the one the caller named in ROCKSDB_LIB_DIR.
+define prepare_rocksdb
+if [ -z "$${ROCKSDB_LIB_DIR:-}" ]; then
+  ROCKSDB_LIB_DIR=$$(scripts/rocksdb-archive.sh)
+  export ROCKSDB_LIB_DIR ROCKSDB_STATIC=1
+fi
+endef
+
+retail := cargo run --release --locked $(features) -p streams-examples --bin retail --
+retail_flags = $(if $(filter rocksdb,$(STORE)),--store rocksdb) $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(if $(PORT),--port '$(PORT)') $(ARGS)
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+	echo
+	echo "  Build cache: $(cache)"
+
+demo: ## broker, retail pipeline and live view in one process [PORT=] [DATA_DIR=] [STORE=rocksdb] [ARGS=]
+	@scripts/install-tools.sh $(tools)
+	$(prepare_store)
+	$(retail) demo $(retail_flags)
+
+retail: ## replay a file of sales through the pipeline, figures as JSON: DATA=online-retail.csv.gz [as for demo]
+	@[ -n "$(DATA)" ] || { echo "usage: make retail DATA=FILE (a CSV file of sales, may be gzipped)" >&2; exit 2; }
+	[ -r "$(DATA)" ] || { echo "make retail: cannot read DATA=$(DATA)" >&2; exit 2; }
+	scripts/install-tools.sh $(tools)
+	$(prepare_store)
+	$(retail) replay --data '$(DATA)' $(retail_flags)
+
+test: ## all tests, on the in-memory and the RocksDB engine [ARGS=]
+	@scripts/install-tools.sh test
+	$(prepare_rocksdb)
+	cargo test --workspace --locked --no-fail-fast $(ARGS)
+
+lint: ## format, clippy, documentation, dependencies: whatever warns, fails
+	@scripts/install-tools.sh lint
+	$(prepare_rocksdb)
+	set -x
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --no-default-features -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	scripts/deny.sh
+
+bench: ## records per second on one core, and the ratio to a hand-written loop [ARGS=]
+	@scripts/install-tools.sh bench
+	$(prepare_rocksdb)
+	cargo run --release --locked -p streams-benches -- $(ARGS)
+
+clean-cache: ## remove everything these commands built
+	@echo "removing $(cache)"
+	rm -rf -- '$(cache)'
