@@ -1,0 +1,108 @@
+//! Zigzag varints of records. Overlong ones are refused; values of one and two bytes take the short way.
+
+/// The bytes of a varint that a record can need at most, for a 64-bit value.
+pub(super) const VARLONG_LEN_MAX: usize = 10;
+
+/// Why bytes are not the next part of a record.
+pub(super) type Wrong = &'static str;
+
+#[inline]
+pub(super) fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[inline]
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+/// How many bytes the varint of a value takes.
+#[inline]
+pub(super) fn varint_len(value: i64) -> usize {
+    let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
+    (bits * 9 + 64) / 64
+}
+
+/// Writes a varint at `at` and returns where it ends.
+#[inline]
+pub(super) fn put_varint<const N: usize>(out: &mut [u8; N], at: usize, value: i64) -> usize {
+    let mut bits = zigzag(value);
+    let mut at = at;
+    while bits >= 0x80 {
+        out[at] = bits as u8 | 0x80;
+        bits >>= 7;
+        at += 1;
+    }
+    out[at] = bits as u8;
+    at + 1
+}
+
+/// A varlong at the start of `bytes`, and what follows it.
+#[inline]
+pub(super) fn varlong(bytes: &[u8]) -> Result<(i64, &[u8]), Wrong> {
+    match bytes {
+        [a, rest @ ..] if *a < 0x80 => Ok((unzigzag(u64::from(*a)), rest)),
+        [a, b, rest @ ..] if *b < 0x80 && *b != 0 => Ok((unzigzag(u64::from(*a & 0x7f) | u64::from(*b) << 7), rest)),
+        _ => long_varlong(bytes),
+    }
+}
+
+fn long_varlong(bytes: &[u8]) -> Result<(i64, &[u8]), Wrong> {
+    let mut value = 0_u64;
+    for (i, byte) in bytes.iter().take(VARLONG_LEN_MAX).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if *byte < 0x80 {
+            let overlong = (*byte == 0 && i > 0) || (i == VARLONG_LEN_MAX - 1 && *byte > 1);
+            return if overlong { Err("overlong varint") } else { Ok((unzigzag(value), &bytes[i + 1..])) };
+        }
+    }
+    Err(if bytes.len() < VARLONG_LEN_MAX { "varint is cut off" } else { "overlong varint" })
+}
+
+/// A varint of 32 bits at the start of `bytes`, and what follows it.
+#[inline]
+pub(super) fn varint(bytes: &[u8]) -> Result<(i32, &[u8]), Wrong> {
+    let (value, rest) = varlong(bytes)?;
+    match i32::try_from(value) {
+        Ok(value) => Ok((value, rest)),
+        Err(_) => Err("varint of more than 32 bits"),
+    }
+}
+
+/// Bytes behind their length, `None` for length -1, and what follows them.
+#[inline]
+pub(super) fn nullable_bytes(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Wrong> {
+    let (length, rest) = varint(bytes)?;
+    if length == -1 {
+        return Ok((None, rest));
+    }
+    match usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)) {
+        Some((value, rest)) => Ok((Some(value), rest)),
+        None => Err(if length < 0 { "negative length" } else { "length goes past the record" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_round_trip_at_every_length() {
+        let edges = (0..64).flat_map(|bit| [(1_i64 << bit) - 1, 1 << bit, -(1 << bit), !(1 << bit)]);
+        for value in edges.chain([i64::MIN, i64::MAX, 0, -1]) {
+            let mut out = [0; VARLONG_LEN_MAX];
+            let end = put_varint(&mut out, 0, value);
+            assert_eq!(end, varint_len(value), "{value}");
+            assert_eq!(varlong(&out[..end]), Ok((value, &[][..])), "{value}");
+            assert_eq!(varlong(&out[..end - 1]).is_err(), true, "{value} cut off");
+        }
+    }
+
+    #[test]
+    fn overlong_varints_are_refused() {
+        assert_eq!(varlong(&[0x80, 0]), Err("overlong varint"));
+        assert_eq!(varlong(&[0xff; 11]), Err("overlong varint"));
+        assert_eq!(varlong(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]), Err("overlong varint"));
+        assert_eq!(varint(&[0x80, 0x80, 0x80, 0x80, 0x10]), Err("varint of more than 32 bits"));
+    }
+}
