@@ -1,1 +1,32 @@
-//! The typed `KStream`/`KTable` DSL.
+//! The typed `KStream`/`KTable` DSL of a Kafka Streams in Rust.
+//!
+//! Start with [`StreamsBuilder`]; [`prelude`] has the names a program needs. Kafka's names are kept in snake case,
+//! with these deviations:
+//!
+//! | Kafka Streams | here | why |
+//! |---|---|---|
+//! | overloads of an operator | `op(..)` with defaults, `op_with(.., options)` | one signature per name |
+//! | `Named.as("x")` | `.named("x")` on the returned handle | a given name still burns an index, so it may come later |
+//! | `Materialized.as("x")` and its like | `Materialized::named("x")` | `as` is a keyword |
+//! | `mapValues((k, v) -> ..)` | `map_values_with_key(..)` | two closures of different shape need two names |
+//! | `split().branch(..).defaultBranch()` returning a map | `split()`; each `branch(..)` returns its stream | no map of names |
+//! | aggregator returns the new aggregate | aggregator updates `&mut A` | no clone of the aggregate |
+//! | null allowed everywhere | `Option<K>`, `Option<V>` where null is allowed | a source drops and counts other nulls |
+//! | `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
+//!
+//! A handle is a cheap reference to a node of the logical graph; the plan is made by [`StreamsBuilder::build`].
+
+mod builder;
+mod graph;
+mod grouped;
+mod ops;
+mod options;
+mod stream;
+mod table;
+mod windows;
+
+pub mod prelude;
+
+pub use builder::StreamsBuilder;
+pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
+pub use stream::{KStream, Split, StoreRef, StoreSet};

@@ -131,6 +131,21 @@ impl<K, V> Output<dyn Sink<K, V>> {
     }
 }
 
+impl<K, V> Output<dyn Sink<K, V>> {
+    /// Pushes a record to the child at `index` in the order in which children were added; no such child, no effect.
+    ///
+    /// # Errors
+    /// The failure of that child, unless the processing handler takes it.
+    #[inline]
+    pub fn push_to(&mut self, index: usize, record: Record<'_, K, V>, task: &mut TaskContext) -> Result<()> {
+        let Some(child) = self.children.get_mut(index) else { return Ok(()) };
+        match child.edge.push(record, task) {
+            Ok(()) => Ok(()),
+            Err(error) => task.on_processing_error(child.node, error),
+        }
+    }
+}
+
 impl<K, V> Output<dyn TableSink<K, V>> {
     /// Pushes a change to every child, depth first.
     ///

@@ -1,0 +1,79 @@
+//! `StreamsBuilder`: where a program's streams and tables begin, and where it becomes a topology.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::serde::DefaultSerde;
+use streams_core::topology::{SourceOptions, Topology, TopologyBuilder};
+use streams_core::{NodeId, Result};
+
+use crate::graph::{compile, Flags, Graph, GraphRef, Lower, LowerSite};
+use crate::options::Consumed;
+use crate::stream::KStream;
+
+/// Builds a topology out of streams and tables.
+///
+/// ```
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream::<String, String>("orders").filter(|_, order| !order.is_empty()).to("valid-orders");
+/// let topology = builder.build()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct StreamsBuilder {
+    graph: GraphRef,
+}
+
+impl StreamsBuilder {
+    /// An empty program.
+    pub fn new() -> Self {
+        Self { graph: Rc::new(RefCell::new(Graph::default())) }
+    }
+
+    /// The stream of a topic's records, decoded by the types' default serdes. Read a topic once and use the handle as
+    /// often as you like.
+    pub fn stream<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> KStream<K, V> {
+        self.stream_with(topic, Consumed::default())
+    }
+
+    /// The same with options: other serdes, a timestamp extractor, an offset reset policy.
+    pub fn stream_with<K: 'static, V: 'static>(&self, topic: &str, consumed: Consumed<K, V>) -> KStream<K, V> {
+        self.stream_of(&[topic], consumed)
+    }
+
+    /// The stream of several topics' records; there is no order between topics beyond that of timestamps.
+    pub fn stream_of<K: 'static, V: 'static>(&self, topics: &[&str], consumed: Consumed<K, V>) -> KStream<K, V> {
+        let keys = Arc::clone(&consumed.source.keys);
+        let values = Arc::clone(&consumed.source.values);
+        let mut graph = self.graph.borrow_mut();
+        let generated = graph.names().operator("KSTREAM-SOURCE-");
+        let name = consumed.name.unwrap_or(generated);
+        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let node = graph.add(name, &[], Flags::default(), StreamSource { topics, options: consumed.source });
+        drop(graph);
+        KStream::new(Rc::clone(&self.graph), node).with_serdes(Some(keys), Some(values))
+    }
+
+    /// Checks the program and closes it.
+    ///
+    /// # Errors
+    /// [`streams_core::ErrorKind::InvalidTopology`], naming the operator and the remedy.
+    pub fn build(&self) -> Result<Topology> {
+        compile(&self.graph.borrow(), TopologyBuilder::new())
+    }
+}
+
+struct StreamSource<K, V> {
+    topics: Vec<String>,
+    options: SourceOptions<K, V>,
+}
+
+impl<K: 'static, V: 'static> Lower for StreamSource<K, V> {
+    fn lower(&self, site: LowerSite<'_>) -> Result<NodeId> {
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        site.topology.add_source(site.name, &topics, self.options.clone())
+    }
+}

@@ -1,0 +1,104 @@
+//! The logical graph: what the handles of a program build, before it becomes a topology.
+//!
+//! A node of it is one operator of the DSL, with its name, its parents and a [`Lower`] that writes it into a
+//! [`TopologyBuilder`]. Nodes are lowered in the order in which they were created, which is the order of Kafka Streams'
+//! build priorities, because a handle's parents exist before it.
+//!
+//! This module knows no handles: handles know it.
+
+mod compile;
+mod names;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::topology::TopologyBuilder;
+use streams_core::{NodeId, Result};
+
+pub(crate) use compile::compile;
+pub(crate) use names::Names;
+
+/// A node of the logical graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GraphId(usize);
+
+/// Writes one logical node into a topology.
+pub(crate) trait Lower {
+    /// Adds the nodes, stores and topics of this operator. Returns the topology node that children are fed by.
+    fn lower(&self, site: LowerSite<'_>) -> Result<NodeId>;
+}
+
+/// Where a logical node is lowered: its name, its lowered parents and the builder.
+pub(crate) struct LowerSite<'a> {
+    /// The operator's name: generated, or as given with `named`.
+    pub(crate) name: &'a str,
+    /// The topology nodes that feed it.
+    pub(crate) parents: &'a [NodeId],
+    /// Where it is written to.
+    pub(crate) topology: &'a mut TopologyBuilder,
+}
+
+/// What the optimizer and later operators need to know of a node.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Flags {
+    /// Records leave under another key than they came.
+    pub(crate) key_changing: bool,
+}
+
+struct GraphNode {
+    name: Arc<str>,
+    parents: Vec<GraphId>,
+    flags: Flags,
+    lower: Box<dyn Lower>,
+}
+
+/// The logical graph of one program.
+#[derive(Default)]
+pub(crate) struct Graph {
+    nodes: Vec<GraphNode>,
+    names: Names,
+}
+
+/// The graph as handles share it.
+pub(crate) type GraphRef = Rc<RefCell<Graph>>;
+
+impl Graph {
+    /// The counter that names are numbered by.
+    pub(crate) fn names(&mut self) -> &mut Names {
+        &mut self.names
+    }
+
+    /// Adds an operator under a name that [`Names`] gave.
+    pub(crate) fn add(
+        &mut self,
+        name: impl Into<Arc<str>>,
+        parents: &[GraphId],
+        flags: Flags,
+        lower: impl Lower + 'static,
+    ) -> GraphId {
+        self.nodes.push(GraphNode { name: name.into(), parents: parents.to_vec(), flags, lower: Box::new(lower) });
+        GraphId(self.nodes.len() - 1)
+    }
+
+    /// Gives an operator the user's name. Its generated name was already counted, so no other name moves.
+    pub(crate) fn rename(&mut self, node: GraphId, name: &str) {
+        self.nodes[node.0].name = name.into();
+    }
+
+    /// An operator's name.
+    pub(crate) fn name(&self, node: GraphId) -> &Arc<str> {
+        &self.nodes[node.0].name
+    }
+
+    /// What is known of an operator.
+    pub(crate) fn flags(&self, node: GraphId) -> Flags {
+        self.nodes[node.0].flags
+    }
+}
+
+impl std::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.nodes.iter().map(|node| &node.name)).finish()
+    }
+}

@@ -1,0 +1,1 @@
+//! Streams that are grouped by key, before they are aggregated.

@@ -1,0 +1,38 @@
+//! `Grouped`: how records are grouped, and named on the repartition topic where the key changed.
+
+use streams_core::serde::{DefaultSerde, SerdeRef};
+
+/// Serdes and name of a grouping. The name becomes that of the repartition topic.
+#[derive(Clone)]
+#[must_use]
+pub struct Grouped<K, V> {
+    pub(crate) keys: SerdeRef<K>,
+    pub(crate) values: SerdeRef<V>,
+    pub(crate) name: Option<String>,
+}
+
+impl<K: DefaultSerde, V: DefaultSerde> Default for Grouped<K, V> {
+    fn default() -> Self {
+        Self::with(K::default_serde(), V::default_serde())
+    }
+}
+
+impl<K: DefaultSerde, V: DefaultSerde> Grouped<K, V> {
+    /// Names the repartition topic: `<application.id>-<name>-repartition`.
+    pub fn named(name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..Self::default() }
+    }
+}
+
+impl<K, V> Grouped<K, V> {
+    /// Regroups with these serdes instead of the types' own.
+    pub fn with(keys: SerdeRef<K>, values: SerdeRef<V>) -> Self {
+        Self { keys, values, name: None }
+    }
+}
+
+impl<K, V> std::fmt::Debug for Grouped<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grouped").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,16 @@
+//! Option objects under Kafka's names: what an operator takes beside its closure. Each is a plain value with fluent
+//! methods; every operator has defaults without one.
+
+mod consumed;
+mod grouped;
+mod joined;
+mod materialized;
+mod produced;
+mod repartitioned;
+
+pub use consumed::Consumed;
+pub use grouped::Grouped;
+pub use joined::Joined;
+pub use materialized::Materialized;
+pub use produced::Produced;
+pub use repartitioned::Repartitioned;

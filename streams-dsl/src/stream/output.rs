@@ -1,0 +1,90 @@
+//! Where a stream ends: in a topic, in a topic chosen per record, or in a closure.
+
+use std::sync::Arc;
+
+use streams_core::processor::{StreamEdge, TopicChooser};
+use streams_core::serde::DefaultSerde;
+use streams_core::topology::{SinkOptions, TypeSignature};
+use streams_core::{NodeId, Result};
+
+use crate::graph::{Flags, Lower, LowerSite};
+use crate::ops::stateless;
+use crate::options::Produced;
+use crate::stream::{KStream, ProcessorNode};
+
+impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
+    /// Writes the stream to a topic, which must exist, with the serdes of its source or of its types.
+    pub fn to(&self, topic: &str) {
+        self.to_with(topic, self.produced());
+    }
+
+    /// Writes each record to the topic that `choose` names for it.
+    #[doc(alias = "to")]
+    pub fn to_chosen<F>(&self, choose: F)
+    where
+        F: Fn(&K, &V) -> String + Send + Sync + 'static,
+    {
+        self.to_chosen_with(self.produced(), choose);
+    }
+
+    fn produced(&self) -> Produced<K, V> {
+        let keys = self.keys.clone().unwrap_or_else(K::default_serde);
+        let values = self.values.clone().unwrap_or_else(V::default_serde);
+        Produced::with(keys, values)
+    }
+}
+
+impl<K: 'static, V: 'static> KStream<K, V> {
+    /// Writes the stream to a topic with options: serdes, partitioner, name.
+    pub fn to_with(&self, topic: &str, produced: Produced<K, V>) {
+        self.add_sink(Target::Fixed(topic.to_owned()), produced);
+    }
+
+    /// Writes each record to the topic that `choose` names for it, with options.
+    #[doc(alias = "to")]
+    pub fn to_chosen_with<F>(&self, produced: Produced<K, V>, choose: F)
+    where
+        F: Fn(&K, &V) -> String + Send + Sync + 'static,
+    {
+        self.add_sink(Target::Chosen(Arc::new(choose)), produced);
+    }
+
+    /// Shows every record to `look`; the stream ends there.
+    #[doc(alias = "foreach")]
+    pub fn for_each<F>(&self, look: F)
+    where
+        F: Fn(&K, &V) + Send + Sync + 'static,
+    {
+        let node = ProcessorNode::new(TypeSignature::of::<StreamEdge<K, V>>(), None, stateless::foreach(look));
+        self.add("KSTREAM-FOREACH-", Flags::default(), node);
+    }
+
+    fn add_sink(&self, target: Target<K, V>, produced: Produced<K, V>) {
+        let sink = self.add("KSTREAM-SINK-", Flags::default(), StreamSink { target, options: produced.sink });
+        if let Some(name) = produced.name {
+            self.graph.borrow_mut().rename(sink, &name);
+        }
+    }
+}
+
+enum Target<K, V> {
+    Fixed(String),
+    Chosen(TopicChooser<K, V>),
+}
+
+struct StreamSink<K, V> {
+    target: Target<K, V>,
+    options: SinkOptions<K, V>,
+}
+
+impl<K: 'static, V: 'static> Lower for StreamSink<K, V> {
+    fn lower(&self, site: LowerSite<'_>) -> Result<NodeId> {
+        let options = self.options.clone();
+        match &self.target {
+            Target::Fixed(topic) => site.topology.add_sink(site.name, topic, options, site.parents),
+            Target::Chosen(chooser) => {
+                site.topology.add_dynamic_sink(site.name, Arc::clone(chooser), options, site.parents)
+            }
+        }
+    }
+}

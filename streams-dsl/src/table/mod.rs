@@ -1,0 +1,1 @@
+//! `KTable<K, V>`: a handle on a table, the latest value of each key.

@@ -1,0 +1,1 @@
+//! Windows: what they are, and which of them a timestamp falls into.
