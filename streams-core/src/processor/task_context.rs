@@ -125,9 +125,9 @@ impl TaskContext {
         self.position.as_ref()
     }
 
-    /// A record is taken for processing: its position and time become current, and stream time moves on.
+    /// A record is looked at: errors and drops from here on name its position. Time stands still.
     #[inline]
-    pub fn begin_record(&mut self, topic_partition: &TopicPartition, offset: Offset, timestamp: Timestamp) {
+    pub fn set_position(&mut self, topic_partition: &TopicPartition, offset: Offset) {
         match &mut self.position {
             Some(position) if Arc::ptr_eq(&position.topic_partition.topic, &topic_partition.topic) => {
                 position.topic_partition.partition = topic_partition.partition;
@@ -135,6 +135,12 @@ impl TaskContext {
             }
             position => *position = Some(RecordPosition { topic_partition: topic_partition.clone(), offset }),
         }
+    }
+
+    /// A record is taken for processing: its position and time become current, and stream time moves on.
+    #[inline]
+    pub fn begin_record(&mut self, topic_partition: &TopicPartition, offset: Offset, timestamp: Timestamp) {
+        self.set_position(topic_partition, offset);
         self.stream_time = self.stream_time.max(timestamp);
         self.record_time.set(timestamp);
         self.failure_placed = false;

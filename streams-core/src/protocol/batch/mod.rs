@@ -38,7 +38,7 @@ pub use builder::{BatchBuilder, BatchOptions};
 pub use compression::{Compression, Scratch, DECOMPRESSED_BYTES_MAX};
 pub use control::{ControlRecord, ControlType};
 pub use edit::BatchMut;
-pub use records::{HeaderView, HeaderViews, RecordView, Records};
+pub use records::{HeaderView, HeaderViews, RecordView, Records, RecordsPosition};
 pub use view::{BatchView, Batches};
 
 use super::codes::ErrorCode;

@@ -127,7 +127,38 @@ pub struct Records<'a> {
     append_timestamp: Option<i64>,
 }
 
+/// Where reading the records of a batch stands, without a borrow of them. Made by [`Records::suspend`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordsPosition {
+    rest: usize,
+    left: i32,
+    read: i32,
+    base_offset: i64,
+    base_timestamp: i64,
+    append_timestamp: Option<i64>,
+}
+
 impl<'a> Records<'a> {
+    /// The position, for a reader that keeps the records' bytes elsewhere and comes back later.
+    #[inline]
+    pub fn suspend(&self) -> RecordsPosition {
+        let Self { rest, left, read, base_offset, base_timestamp, append_timestamp } = *self;
+        RecordsPosition { rest: rest.len(), left, read, base_offset, base_timestamp, append_timestamp }
+    }
+
+    /// Goes on at a position. `bytes` are those of the records as [`Self::unread`] gave them, or end with them.
+    #[inline]
+    pub fn resume(bytes: &'a [u8], position: RecordsPosition) -> Self {
+        let RecordsPosition { rest, left, read, base_offset, base_timestamp, append_timestamp } = position;
+        let rest = &bytes[bytes.len().saturating_sub(rest)..];
+        Self { rest, left, read, base_offset, base_timestamp, append_timestamp }
+    }
+
+    /// The bytes of the records that are not read yet, decompressed.
+    pub fn unread(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(super) fn new(
         bytes: &'a [u8],
         count: i32,
