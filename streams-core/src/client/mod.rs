@@ -1,1 +1,20 @@
 //! A Kafka client: transports, producer, consumer and admin as state machines without threads.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`transport`] | how requests reach a broker; over TCP, in process, with faults |
+//! | `cluster`, `retry`, `requests` | metadata, backoff, and requests in flight: what all clients share |
+//! | [`producer`] | batches per partition, in order, acknowledged |
+//!
+//! Each client owns its transport and is stepped with the time: `poll(now, wait)`. Only `transport::tcp` knows
+//! sockets and has a thread. Blocking helpers take a clock.
+
+pub mod transport;
+
+mod cluster;
+mod requests;
+mod retry;
+
+pub mod producer;
+
+pub use producer::Producer;

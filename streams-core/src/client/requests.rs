@@ -1,0 +1,265 @@
+//! Requests in flight: what producer, consumer and admin share.
+//!
+//! [`Requests`] owns the transport and the metadata. Its owner sends requests with a tag of its own and gets each one
+//! back exactly once: answered, failed, or timed out. Metadata is kept fresh on the way, on request or by age.
+//!
+//! Time comes in as `now`. The only wait is the transport's, and only as long as the caller allows.
+
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::client::cluster::Cluster;
+use crate::client::retry::{Backoff, Random};
+use crate::client::transport::{BrokerId, Delivery, RequestId, Transport, Waker};
+use crate::config::ClientConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::messages::metadata::MetadataResponse;
+use crate::protocol::{Request, Response};
+use crate::time::Timestamp;
+
+/// A request that has ended.
+#[derive(Debug)]
+pub(crate) struct Completed<T> {
+    /// What the owner gave when it sent the request.
+    pub(crate) tag: T,
+    /// Whom it was sent to.
+    pub(crate) to: BrokerId,
+    /// The answer; an error of kind [`ErrorKind::Retriable`] when there is none.
+    pub(crate) response: Result<Response>,
+}
+
+/// The transport, the metadata, and the requests that are not answered yet.
+pub(crate) struct Requests<T> {
+    transport: Box<dyn Transport>,
+    cluster: Cluster,
+    pending: HashMap<RequestId, Pending<T>, FixedState>,
+    /// The earliest deadline of `pending`, or earlier.
+    next_deadline: Timestamp,
+    request_timeout: Duration,
+    backoff: Backoff,
+    random: Random,
+    metadata: Metadata,
+}
+
+#[derive(Debug)]
+struct Pending<T> {
+    /// None for a request of our own, for metadata.
+    tag: Option<T>,
+    to: BrokerId,
+    deadline: Timestamp,
+}
+
+/// When metadata is asked for next.
+#[derive(Debug)]
+struct Metadata {
+    needed: bool,
+    asking: bool,
+    failures: u32,
+    not_before: Timestamp,
+    fetched_at: Option<Timestamp>,
+    max_age: Duration,
+    allow_auto_topic_creation: bool,
+    last_error: Option<Error>,
+}
+
+impl<T> std::fmt::Debug for Requests<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Requests").field("pending", &self.pending.len()).field("cluster", &self.cluster).finish()
+    }
+}
+
+impl<T> Requests<T> {
+    /// Requests over `transport`. `seed` spreads retries; `allow_auto_topic_creation` is what metadata requests say.
+    pub(crate) fn new(
+        config: &ClientConfig,
+        transport: Box<dyn Transport>,
+        seed: u64,
+        allow_auto_topic_creation: bool,
+    ) -> Self {
+        Self {
+            transport,
+            cluster: Cluster::default(),
+            pending: HashMap::default(),
+            next_deadline: Timestamp(i64::MAX),
+            request_timeout: config.request_timeout,
+            backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
+            random: Random::new(seed),
+            metadata: Metadata {
+                needed: true,
+                asking: false,
+                failures: 0,
+                not_before: Timestamp(i64::MIN),
+                fetched_at: None,
+                max_age: config.metadata_max_age,
+                allow_auto_topic_creation,
+                last_error: None,
+            },
+        }
+    }
+
+    /// What is known of the cluster.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// What is known of the cluster, to say what is wanted of it.
+    pub(crate) fn cluster_mut(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    /// Asks for new metadata as soon as the backoff allows.
+    pub(crate) fn refresh_metadata(&mut self) {
+        self.metadata.needed = true;
+    }
+
+    /// Why there is no metadata, while there is none.
+    pub(crate) fn metadata_error(&self) -> Option<String> {
+        self.metadata.last_error.as_ref().map(Error::report)
+    }
+
+    /// The wait after `failures` failures in a row.
+    pub(crate) fn retry_delay(&mut self, failures: u32) -> Duration {
+        self.backoff.delay(failures, &mut self.random)
+    }
+
+    /// Ends a wait in [`Self::poll`] from another thread.
+    pub(crate) fn waker(&self) -> Waker {
+        self.transport.waker()
+    }
+
+    /// Sends a request; `extra` is how long the broker may take beyond `request.timeout.ms` by design (a long poll).
+    ///
+    /// # Errors
+    /// When the transport is closed.
+    pub(crate) fn send(
+        &mut self,
+        now: Timestamp,
+        to: BrokerId,
+        request: impl Into<Request>,
+        extra: Duration,
+        tag: T,
+    ) -> Result<()> {
+        self.send_tagged(now, to, request.into(), extra, Some(tag))
+    }
+
+    fn send_tagged(
+        &mut self,
+        now: Timestamp,
+        to: BrokerId,
+        request: Request,
+        extra: Duration,
+        tag: Option<T>,
+    ) -> Result<()> {
+        let deadline = now + self.request_timeout + extra;
+        let id = self.transport.send(to, request)?;
+        self.next_deadline = self.next_deadline.min(deadline);
+        self.pending.insert(id, Pending { tag, to, deadline });
+        Ok(())
+    }
+
+    /// The next request that ended. Waits up to `wait` for an answer, no longer than for the first one of any kind.
+    ///
+    /// # Errors
+    /// When the transport is closed.
+    pub(crate) fn poll(&mut self, now: Timestamp, mut wait: Duration) -> Result<Option<Completed<T>>> {
+        loop {
+            self.ask_for_metadata(now)?;
+            if let Some(completed) = self.time_out(now) {
+                return Ok(Some(completed));
+            }
+            wait = wait.min(self.next_deadline - now);
+            let Some(Delivery { id, response }) = self.transport.poll(wait)? else {
+                return Ok(None);
+            };
+            let Some(Pending { tag, to, .. }) = self.pending.remove(&id) else {
+                continue;
+            };
+            match tag {
+                Some(tag) => return Ok(Some(Completed { tag, to, response })),
+                None => self.take_metadata(now, response),
+            }
+            wait = Duration::ZERO;
+        }
+    }
+
+    /// How long a caller may wait before [`Self::poll`] has something to do of its own accord.
+    pub(crate) fn next_wakeup(&self, now: Timestamp) -> Duration {
+        let metadata = match self.metadata.needed && !self.metadata.asking {
+            true => self.metadata.not_before - now,
+            false => Duration::MAX,
+        };
+        metadata.min(self.next_deadline - now)
+    }
+
+    fn ask_for_metadata(&mut self, now: Timestamp) -> Result<()> {
+        let aged = self.metadata.fetched_at.is_some_and(|at| now >= at + self.metadata.max_age);
+        if self.metadata.asking || now < self.metadata.not_before || !(self.metadata.needed || aged) {
+            return Ok(());
+        }
+        let known = self.cluster.brokers();
+        let to = match known.len() {
+            0 => BrokerId::Bootstrap,
+            count if self.metadata.failures.is_multiple_of(2) => {
+                let index = self.random.below(u64::try_from(count).unwrap_or(1));
+                usize::try_from(index)
+                    .ok()
+                    .and_then(|index| known.get(index))
+                    .map_or(BrokerId::Bootstrap, |broker| BrokerId::Node(broker.id))
+            }
+            _ => BrokerId::Bootstrap,
+        };
+        let request = self.cluster.request(self.metadata.allow_auto_topic_creation);
+        self.metadata.asking = true;
+        self.metadata.needed = false;
+        self.send_tagged(now, to, request.into(), Duration::ZERO, None)
+    }
+
+    fn take_metadata(&mut self, now: Timestamp, response: Result<Response>) {
+        self.metadata.asking = false;
+        let response = response.and_then(MetadataResponse::try_from).and_then(|response| match response.error_code {
+            code if code.is_error() => Err(Error::new(ErrorKind::Retriable, format!("the broker answers {code}"))),
+            _ => Ok(response),
+        });
+        match response {
+            Ok(response) => {
+                self.cluster.update(&response);
+                self.transport.update_brokers(self.cluster.brokers());
+                self.metadata.fetched_at = Some(now);
+                self.metadata.last_error = None;
+                if !self.cluster.is_incomplete() {
+                    self.metadata.failures = 0;
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(error = %error.report(), "fetch metadata");
+                self.metadata.last_error = Some(error);
+            }
+        }
+        self.metadata.needed = true;
+        self.metadata.failures = self.metadata.failures.saturating_add(1);
+        self.metadata.not_before = now + self.backoff.delay(self.metadata.failures, &mut self.random);
+    }
+
+    /// Ends one request whose time is up; its answer, should it come, is ignored.
+    fn time_out(&mut self, now: Timestamp) -> Option<Completed<T>> {
+        while now >= self.next_deadline {
+            let expired = self.pending.iter().filter(|(_, pending)| pending.deadline <= now).map(|(id, _)| *id).min();
+            let Some(id) = expired else {
+                let deadlines = self.pending.values().map(|pending| pending.deadline);
+                self.next_deadline = deadlines.min().unwrap_or(Timestamp(i64::MAX));
+                continue;
+            };
+            let Pending { tag, to, .. } = self.pending.remove(&id)?;
+            let waited = self.request_timeout.as_millis();
+            let error = Error::new(ErrorKind::Retriable, format!("no answer from {to:?} within {waited} ms"));
+            match tag {
+                Some(tag) => return Some(Completed { tag, to, response: Err(error) }),
+                None => self.take_metadata(now, Err(error)),
+            }
+        }
+        None
+    }
+}
