@@ -1,0 +1,5 @@
+//! The partition log through its public interface: what it keeps, refuses, finds again and says.
+
+mod support;
+
+mod basics;
