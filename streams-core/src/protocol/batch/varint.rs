@@ -94,7 +94,7 @@ mod tests {
             let end = put_varint(&mut out, 0, value);
             assert_eq!(end, varint_len(value), "{value}");
             assert_eq!(varlong(&out[..end]), Ok((value, &[][..])), "{value}");
-            assert_eq!(varlong(&out[..end - 1]).is_err(), true, "{value} cut off");
+            assert!(varlong(&out[..end - 1]).is_err(), "{value} cut off");
         }
     }
 
