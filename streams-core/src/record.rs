@@ -3,6 +3,7 @@
 //! Forwarding a record to many children copies references. No operator needs `Clone` on user data, and intermediate
 //! values live on the stack frame of the node that made them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -140,6 +141,23 @@ impl Headers {
         self.0.push(Header { key: key.into(), value });
     }
 
+    /// Replaces all headers and reuses the memory of those that were there.
+    pub fn refill<'a>(&mut self, headers: impl Iterator<Item = (Cow<'a, str>, Option<Bytes>)>) {
+        let mut filled = 0;
+        for (key, value) in headers {
+            match self.0.get_mut(filled) {
+                Some(slot) => {
+                    slot.key.clear();
+                    slot.key.push_str(&key);
+                    slot.value = value;
+                }
+                None => self.0.push(Header { key: key.into_owned(), value }),
+            }
+            filled += 1;
+        }
+        self.0.truncate(filled);
+    }
+
     /// The value of the last header under a key, as Kafka's `lastHeader`.
     pub fn last(&self, key: &str) -> Option<&Header> {
         self.0.iter().rev().find(|header| header.key == key)
@@ -200,5 +218,14 @@ mod tests {
         assert_eq!(headers.len(), 3);
         assert_eq!(headers.last("a").and_then(|header| header.value.as_deref()), Some(&b"2"[..]));
         assert_eq!(headers.iter().map(|header| header.key.as_str()).collect::<Vec<_>>(), ["a", "b", "a"]);
+    }
+
+    #[test]
+    fn a_refill_leaves_nothing_of_what_was_there() {
+        let mut headers = Headers::new();
+        headers.push("long key", Some(Bytes::from_static(b"1")));
+        headers.push("b", None);
+        headers.refill([("k".into(), None)].into_iter());
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [&Header { key: "k".to_owned(), value: None }]);
     }
 }

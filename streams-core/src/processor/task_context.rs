@@ -109,6 +109,11 @@ impl TaskContext {
         self.stream_time
     }
 
+    /// Stream time goes on where an earlier run of the task left it, as committed beside its offsets.
+    pub fn restore_stream_time(&mut self, timestamp: Timestamp) {
+        self.stream_time = self.stream_time.max(timestamp);
+    }
+
     /// The wall clock as of the current step.
     #[inline]
     pub fn wall_clock(&self) -> Timestamp {

@@ -1,1 +1,3 @@
 //! Stream threads that step tasks: poll, process, punctuate, commit.
+
+pub mod task;
