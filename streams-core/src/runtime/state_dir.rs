@@ -1,0 +1,328 @@
+//! The directory of an application's local state, and the lock that keeps a second process out of it.
+//!
+//! ```text
+//! <state.dir>/<application.id>/
+//!   .lock                            owner's pid; held with flock(2) while the directory is open
+//!   kafka-streams-process-metadata   {"processId":"<uuid>"}: this instance, kept across restarts
+//!   0_1/                             stores of task 0_1
+//! ```
+//!
+//! The lock is the kernel's and ends with the process, so a crash leaves nothing to clear up; the pid in the file is
+//! only for the message. `application.id` was validated as a name and is no path. Names and contents are Kafka
+//! Streams' own.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{flock, FlockOperation};
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::ids::{Partition, SubtopologyId, TaskId};
+
+const LOCK_FILE: &str = ".lock";
+const PROCESS_FILE: &str = "kafka-streams-process-metadata";
+/// `rwxr-x---`, as Kafka Streams makes its directories.
+const DIRECTORY_MODE: u32 = 0o750;
+/// A lock file that vanishes between open and lock belongs to a clean-up; more of them in a row is no accident.
+const LOCK_ATTEMPTS: usize = 16;
+/// What is read of a lock file: a pid.
+const PID_LENGTH_MAX: u64 = 32;
+
+/// The open and locked directory of one application.
+#[derive(Debug)]
+pub(crate) struct StateDirectory {
+    root: PathBuf,
+    process_id: Uuid,
+    /// Its lock ends when it is closed.
+    _lock: File,
+}
+
+impl StateDirectory {
+    /// Opens and locks `<state_dir>/<application_id>`, making it where it does not exist. `new_process_id` is asked
+    /// where no earlier run left an id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when another process has it; [`ErrorKind::Io`] when it cannot be made or written.
+    pub(crate) fn open(state_dir: &Path, application_id: &str, new_process_id: impl FnOnce() -> Uuid) -> Result<Self> {
+        let root = state_dir.join(application_id);
+        if root.starts_with("/tmp") {
+            tracing::warn!(
+                path = %root.display(),
+                "the state directory is under /tmp, which the system may empty; set state.dir to a lasting place"
+            );
+        }
+        make_directory(state_dir)?;
+        make_directory(&root)?;
+        let lock = lock(&root)?;
+        let process_id = process_id(&root, new_process_id)?;
+        Ok(Self { root, process_id, _lock: lock })
+    }
+
+    /// The id of this instance, the same after a restart.
+    pub(crate) fn process_id(&self) -> Uuid {
+        self.process_id
+    }
+
+    /// Where the application's state is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory of a task, made where it does not exist.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be made.
+    pub(crate) fn task_directory(&self, task: TaskId) -> Result<PathBuf> {
+        let path = self.root.join(task.to_string());
+        make_directory(&path)?;
+        Ok(path)
+    }
+
+    /// The tasks that have a directory, in their order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the directory cannot be read.
+    pub(crate) fn tasks(&self) -> Result<Vec<TaskId>> {
+        let mut tasks = Vec::new();
+        for entry in fs::read_dir(&self.root).context(|| format!("read state directory {}", self.root.display()))? {
+            let entry = entry.context(|| format!("read state directory {}", self.root.display()))?;
+            tasks.extend(entry.file_name().to_str().and_then(parse_task));
+        }
+        tasks.sort_unstable();
+        Ok(tasks)
+    }
+
+    /// Deletes the state of a task. Its stores must be closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when something of it cannot be deleted.
+    pub(crate) fn wipe_task(&self, task: TaskId) -> Result<()> {
+        remove_directory(&self.root.join(task.to_string()))
+    }
+
+    /// Deletes the application's whole directory. Opens and locks it first, so that nobody else has it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when another process has it; [`ErrorKind::Io`] when something of it cannot be deleted.
+    pub(crate) fn delete(state_dir: &Path, application_id: &str) -> Result<()> {
+        let root = state_dir.join(application_id);
+        if !root.exists() {
+            return Ok(());
+        }
+        let _lock = lock(&root)?;
+        for entry in fs::read_dir(&root).context(|| format!("read state directory {}", root.display()))? {
+            let entry = entry.context(|| format!("read state directory {}", root.display()))?;
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => remove_directory(&path)?,
+                _ if entry.file_name() == LOCK_FILE => {}
+                _ => fs::remove_file(&path).context(|| format!("delete {}", path.display()))?,
+            }
+        }
+        // Last, so that nobody can lock a directory that is half deleted; `lock` copes with the file's vanishing.
+        fs::remove_file(root.join(LOCK_FILE)).context(|| format!("delete the lock of {}", root.display()))?;
+        match fs::remove_dir(&root) {
+            // Another process came in between; the directory is its own now.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            result => result.context(|| format!("delete state directory {}", root.display())),
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if path.exists() {
+        let message = format!(
+            "state directory {} cannot be made, as there is a file of the same name: move the file away, or set \
+             state.dir to another place",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Io, message));
+    }
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| {
+        let message = format!(
+            "state directory {} does not exist and cannot be made{}; make it, or set state.dir to a place that can be \
+             written",
+            path.display(),
+            nearest_existing(path)
+        );
+        Error::with_source(ErrorKind::Io, message, error)
+    })
+}
+
+/// Who may write the nearest directory above `path` that exists.
+fn nearest_existing(path: &Path) -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    for ancestor in path.ancestors().skip(1) {
+        if let Ok(metadata) = fs::metadata(ancestor) {
+            return format!(
+                ": this process runs as uid {uid}, and {} belongs to uid {} with mode {:o}",
+                ancestor.display(),
+                metadata.uid(),
+                metadata.mode() & 0o7777
+            );
+        }
+    }
+    String::new()
+}
+
+fn remove_directory(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.context(|| format!("delete state directory {}", path.display())),
+    }
+}
+
+/// Takes the lock of a directory and writes the pid into it.
+fn lock(root: &Path) -> Result<File> {
+    let path = root.join(LOCK_FILE);
+    let named = || format!("lock state directory {}", root.display());
+    for _ in 0..LOCK_ATTEMPTS {
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| {
+            let message = format!(
+                "lock file {} cannot be written{}; state.dir must be writable",
+                path.display(),
+                nearest_existing(&path)
+            );
+            Error::with_source(ErrorKind::Io, message, error)
+        })?;
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            return Err(match error {
+                rustix::io::Errno::WOULDBLOCK => locked(root, &file),
+                error => Error::with_source(ErrorKind::Io, named(), io::Error::from(error)),
+            });
+        }
+        // Between open and lock a clean-up can have deleted the file: then this lock guards nothing.
+        let held = file.metadata().context(named)?.ino();
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.ino() == held) {
+            file.set_len(0).context(named)?;
+            file.seek(SeekFrom::Start(0)).context(named)?;
+            writeln!(file, "{}", std::process::id()).context(named)?;
+            return Ok(file);
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Locked,
+        format!("{}: its lock file keeps vanishing; another process deletes it", named()),
+    ))
+}
+
+#[cold]
+fn locked(root: &Path, file: &File) -> Error {
+    let mut pid = String::new();
+    let read = file.take(PID_LENGTH_MAX).read_to_string(&mut pid);
+    let pid = if read.is_ok() && !pid.trim().is_empty() { pid.trim() } else { "unknown" };
+    let message = format!(
+        "state directory {} is locked by process {pid}: several instances of one application run in the same state \
+         directory; stop the other one, or give each a state.dir of its own",
+        root.display()
+    );
+    Error::new(ErrorKind::Locked, message)
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct ProcessMetadata {
+    #[serde(rename = "processId")]
+    process_id: String,
+}
+
+/// The id that an earlier run left, or a new one. A file that does not parse is replaced, as in Kafka Streams.
+fn process_id(root: &Path, new: impl FnOnce() -> Uuid) -> Result<Uuid> {
+    let path = root.join(PROCESS_FILE);
+    let stored = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<ProcessMetadata>(&bytes).ok());
+    if let Some(id) = stored.and_then(|metadata| Uuid::parse_str(&metadata.process_id).ok()) {
+        return Ok(id);
+    }
+    let id = new();
+    let named = || format!("write {}", path.display());
+    let text = format!("{{\"processId\":\"{id}\"}}");
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, text).context(named)?;
+    fs::rename(&temporary, &path).context(named)?;
+    Ok(id)
+}
+
+/// A task's id as directories are named after it: `<subtopology>_<partition>`.
+fn parse_task(name: &str) -> Option<TaskId> {
+    let (subtopology, partition) = name.split_once('_')?;
+    let task =
+        TaskId { subtopology: SubtopologyId(subtopology.parse().ok()?), partition: Partition(partition.parse().ok()?) };
+    // Refuses signs and leading zeros, which parse but are no names we give.
+    (task.to_string() == name && task.partition.0 >= 0).then_some(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn task(subtopology: u32, partition: i32) -> TaskId {
+        TaskId { subtopology: SubtopologyId(subtopology), partition: Partition(partition) }
+    }
+
+    #[test]
+    fn the_process_id_outlives_a_restart_and_damage_replaces_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open = |id| StateDirectory::open(dir.path(), "shop", || Uuid::from_u128(id)).expect("opens");
+        assert_eq!(open(1).process_id(), Uuid::from_u128(1));
+        assert_eq!(open(2).process_id(), Uuid::from_u128(1));
+        fs::write(dir.path().join("shop").join(PROCESS_FILE), b"{\"processId\":").expect("writes");
+        assert_eq!(open(3).process_id(), Uuid::from_u128(3));
+    }
+
+    #[test]
+    fn a_second_owner_is_refused_with_the_pid_of_the_first() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
+        for error in [
+            StateDirectory::open(dir.path(), "shop", || ID).expect_err("it is locked"),
+            StateDirectory::delete(dir.path(), "shop").expect_err("it is locked"),
+        ] {
+            assert_eq!(error.kind().exit_code(), 6);
+            let expected = format!("shop is locked by process {}: several instances", std::process::id());
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        drop(first);
+        StateDirectory::open(dir.path(), "shop", || ID).expect("the lock ended with its owner");
+    }
+
+    #[test]
+    fn tasks_have_directories_that_are_listed_and_wiped() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let state = StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
+        for id in [task(1, 0), task(0, 10), task(0, 2)] {
+            let path = state.task_directory(id).expect("is made");
+            fs::write(path.join("store"), b"x").expect("writes");
+        }
+        for stranger in ["global", "0_-1", "00_1", "1_x"] {
+            fs::create_dir(state.path().join(stranger)).expect("is made");
+        }
+        assert_eq!(state.tasks().expect("reads"), [task(0, 2), task(0, 10), task(1, 0)]);
+        state.wipe_task(task(0, 2)).expect("is deleted");
+        state.wipe_task(task(0, 2)).expect("deleting nothing is fine");
+        assert_eq!(state.tasks().expect("reads"), [task(0, 10), task(1, 0)]);
+        drop(state);
+        StateDirectory::delete(dir.path(), "shop").expect("is deleted");
+        assert!(!dir.path().join("shop").exists());
+        StateDirectory::delete(dir.path(), "shop").expect("deleting nothing is fine");
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("state");
+        fs::write(&path, b"").expect("writes");
+        let error = StateDirectory::open(&path, "shop", || ID).expect_err("it is a file");
+        assert_eq!(error.kind().exit_code(), 3);
+        assert!(error.to_string().contains("there is a file of the same name"), "{error}");
+        let below = StateDirectory::open(&path.join("deeper"), "shop", || ID).expect_err("its parent is a file");
+        assert!(below.to_string().contains("does not exist and cannot be made"), "{below}");
+    }
+}

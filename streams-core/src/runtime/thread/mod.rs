@@ -1,0 +1,3 @@
+//! One stream thread.
+
+mod pacing;
