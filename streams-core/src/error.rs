@@ -138,7 +138,7 @@ pub trait ResultExt<T> {
 }
 
 impl<T> ResultExt<T> for Result<T, Error> {
-    fn context(self, message: impl FnOnce() -> String) -> Result<T> {
+    fn context(self, message: impl FnOnce() -> String) -> Self {
         self.map_err(|error| error.context(message()))
     }
 }
