@@ -5,6 +5,7 @@
 //! | [`transport`] | how requests reach a broker; over TCP, in process, with faults |
 //! | `cluster`, `retry`, `requests` | metadata, backoff, and requests in flight: what all clients share |
 //! | [`producer`] | batches per partition, in order, acknowledged |
+//! | [`consumer`] | fetched batches, positions, committed offsets |
 //!
 //! Each client owns its transport and is stepped with the time: `poll(now, wait)`. Only `transport::tcp` knows
 //! sockets and has a thread. Blocking helpers take a clock.
@@ -17,4 +18,7 @@ mod retry;
 
 pub mod producer;
 
+pub mod consumer;
+
+pub use consumer::Consumer;
 pub use producer::Producer;

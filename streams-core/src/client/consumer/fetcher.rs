@@ -1,0 +1,265 @@
+//! Fetching: one request with many partitions per broker, the next one sent before the last one's data is used.
+//!
+//! A fetch is a long poll: the broker answers when there is data, at the latest after `fetch.max.wait.ms`. While
+//! partitions are left out because they are paused or their data is not used yet, the wait is short: they must not
+//! wait behind a poll that idles for the others.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::client::consumer::assignment::{Assigned, Position, EARLIEST, LATEST};
+use crate::client::consumer::fetched::FetchedPartition;
+use crate::client::consumer::{Consumer, Tag};
+use crate::client::transport::BrokerId;
+use crate::config::{AutoOffsetReset, IsolationLevel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::Offset;
+use crate::protocol::batch::Batches;
+use crate::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
+use crate::protocol::{ErrorCode, Response};
+use crate::time::{duration_ms, Timestamp};
+
+/// How long a broker may wait for data while partitions that may have data are left out of the fetch.
+const HELD_BACK_WAIT: Duration = Duration::from_millis(1);
+
+impl Consumer {
+    /// Sends a fetch to every broker that has none, for the partitions that have nothing waiting.
+    pub(super) fn send_fetches(&mut self, now: Timestamp) -> Result<()> {
+        let mut requests = BTreeMap::<i32, (bool, Vec<FetchTopic>)>::new();
+        let mut leaderless = false;
+        for assigned in self.assignment.rotated(self.rotation) {
+            let offset = assigned.wants_fetch(now);
+            if offset.is_none() && !assigned.is_held_back() {
+                continue;
+            }
+            let Some(leader) = self.requests.cluster().leader(&assigned.partition) else {
+                leaderless = true;
+                continue;
+            };
+            if self.fetching.contains(&leader.node) {
+                continue;
+            }
+            let (held_back, topics) = requests.entry(leader.node).or_default();
+            match offset {
+                Some(offset) => {
+                    let partition = FetchPartition {
+                        partition: assigned.partition.partition.0,
+                        current_leader_epoch: leader.epoch,
+                        fetch_offset: offset.0,
+                        partition_max_bytes: self.config.max_partition_fetch_bytes,
+                        ..Default::default()
+                    };
+                    self.add_to(topics, assigned, partition);
+                }
+                None => *held_back = true,
+            }
+        }
+        if leaderless {
+            self.requests.refresh_metadata();
+        }
+        for (node, (held_back, topics)) in requests {
+            if !topics.is_empty() {
+                self.send_fetch(now, node, held_back, topics)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a partition to a request, behind others of its topic.
+    fn add_to(&self, topics: &mut Vec<FetchTopic>, assigned: &Assigned, partition: FetchPartition) {
+        let name = &*assigned.partition.topic;
+        match topics.iter_mut().find(|topic| topic.topic == name) {
+            Some(topic) => topic.partitions.push(partition),
+            None => topics.push(FetchTopic {
+                topic: name.to_owned(),
+                topic_id: self.requests.cluster().topic_id(name),
+                partitions: vec![partition],
+            }),
+        }
+    }
+
+    fn send_fetch(&mut self, now: Timestamp, node: i32, held_back: bool, topics: Vec<FetchTopic>) -> Result<()> {
+        let max_wait = self.config.fetch_max_wait;
+        let max_wait = if held_back { max_wait.min(HELD_BACK_WAIT) } else { max_wait };
+        let serial = self.next_serial();
+        self.rotation = self.rotation.wrapping_add(1);
+        for topic in &topics {
+            for partition in &topic.partitions {
+                if let Some(assigned) = self.assignment.named(&topic.topic, partition.partition) {
+                    assigned.fetching = Some(serial);
+                }
+            }
+        }
+        let request = FetchRequest {
+            max_wait_ms: i32::try_from(duration_ms(max_wait)).unwrap_or(i32::MAX),
+            min_bytes: self.config.fetch_min_bytes,
+            max_bytes: self.config.fetch_max_bytes,
+            isolation_level: isolation_level(self.config.isolation_level),
+            topics,
+            ..Default::default()
+        };
+        self.fetching.insert(node);
+        self.requests.send(now, BrokerId::Node(node), request, max_wait, Tag::Fetch { node, serial })
+    }
+
+    /// Acts on a fetch that ended.
+    pub(super) fn complete_fetch(&mut self, now: Timestamp, node: i32, serial: u64, response: Result<Response>) {
+        self.fetching.remove(&node);
+        let response = response.and_then(FetchResponse::try_from).and_then(|response| match response.error_code {
+            code if code.is_error() => Err(Error::new(ErrorKind::Retriable, format!("the broker answers {code}"))),
+            _ => Ok(response),
+        });
+        match response {
+            Ok(response) => {
+                for topic in response.responses {
+                    let name = self.requests.cluster().name_of(&topic.topic, topic.topic_id).map(str::to_owned);
+                    let Some(name) = name else { continue };
+                    for data in topic.partitions {
+                        self.take_data(now, serial, &name, data);
+                    }
+                }
+            }
+            Err(error) => self.fail_fetch(now, node, serial, &error),
+        }
+        for assigned in self.assignment.iter_mut().filter(|assigned| assigned.fetching == Some(serial)) {
+            assigned.fetching = None;
+        }
+    }
+
+    fn fail_fetch(&mut self, now: Timestamp, node: i32, serial: u64, error: &Error) {
+        if error.kind() != ErrorKind::Retriable {
+            let message = format!("fetch from broker {node}: {}", error.report());
+            self.errors.push_back(Error::new(error.kind(), message));
+        }
+        tracing::debug!(node, error = %error.report(), "fetch");
+        self.requests.refresh_metadata();
+        let mut failures = 1;
+        for assigned in self.assignment.iter_mut().filter(|assigned| assigned.fetching == Some(serial)) {
+            assigned.failures = assigned.failures.saturating_add(1);
+            failures = failures.max(assigned.failures);
+        }
+        let not_before = now + self.requests.retry_delay(failures);
+        for assigned in self.assignment.iter_mut().filter(|assigned| assigned.fetching == Some(serial)) {
+            assigned.not_before = not_before;
+        }
+    }
+
+    /// Takes the data of one partition in, or acts on its error.
+    fn take_data(&mut self, now: Timestamp, serial: u64, topic: &str, data: PartitionData) {
+        let check_crcs = self.config.check_crcs;
+        let is_committed = self.config.isolation_level == IsolationLevel::ReadCommitted;
+        let Some(assigned) = self.assignment.named(topic, data.partition_index) else { return };
+        let Position::At(position) = assigned.position else { return };
+        if assigned.fetching != Some(serial) {
+            return;
+        }
+        assigned.fetching = None;
+        if data.error_code.is_error() {
+            let partition = assigned.partition.clone();
+            return self.take_fetch_error(now, &partition, position, data.error_code);
+        }
+        assigned.failures = 0;
+        let end = if is_committed { data.last_stable_offset } else { data.high_watermark };
+        assigned.end = Some(Offset(end)).filter(|end| end.0 >= 0);
+        assigned.log_start = Some(Offset(data.log_start_offset)).filter(|start| start.0 >= 0);
+        let records = data.records.unwrap_or_default();
+        if records.is_empty() {
+            return;
+        }
+        match whole_batches(&records, check_crcs) {
+            Ok(Some((length, end))) if end > position => {
+                let aborted = data.aborted_transactions.unwrap_or_default();
+                let mut aborted = aborted
+                    .iter()
+                    .map(|aborted| (aborted.producer_id, Offset(aborted.first_offset)))
+                    .collect::<Vec<_>>();
+                aborted.sort_by_key(|(_, first)| *first);
+                assigned.fetched = Some(FetchedPartition {
+                    partition: assigned.partition.clone(),
+                    start: position,
+                    end,
+                    records: records.slice(..length),
+                    high_watermark: Offset(data.high_watermark),
+                    aborted_transactions: aborted,
+                });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let what = format!("fetch {} at offset {position}", assigned.partition);
+                assigned.not_before = now + Duration::from_millis(100);
+                self.errors.push_back(error.context(what));
+            }
+        }
+    }
+
+    fn take_fetch_error(
+        &mut self,
+        now: Timestamp,
+        partition: &crate::ids::TopicPartition,
+        position: Offset,
+        code: ErrorCode,
+    ) {
+        if code == ErrorCode::OFFSET_OUT_OF_RANGE {
+            return self.leave_missing_offset(partition, position);
+        }
+        if code.refreshes_metadata() || code == ErrorCode::FENCED_LEADER_EPOCH {
+            self.requests.cluster_mut().forget_leader(partition);
+            self.requests.refresh_metadata();
+        }
+        if !code.is_retriable() {
+            let message = format!("fetch {partition} at offset {position}: the broker answers {code}");
+            self.errors.push_back(Error::new(ErrorKind::Refused, message));
+        }
+        self.back_off(now, partition);
+    }
+
+    /// Waits before a partition is asked for again.
+    pub(super) fn back_off(&mut self, now: Timestamp, partition: &crate::ids::TopicPartition) {
+        let Some(assigned) = self.assignment.get_mut(partition) else { return };
+        assigned.failures = assigned.failures.saturating_add(1);
+        let failures = assigned.failures;
+        let not_before = now + self.requests.retry_delay(failures);
+        if let Some(assigned) = self.assignment.get_mut(partition) {
+            assigned.not_before = not_before;
+        }
+    }
+
+    /// The broker has no record at the position and never will: go where the policy says, or find out what there is.
+    fn leave_missing_offset(&mut self, partition: &crate::ids::TopicPartition, at: Offset) {
+        let policy = self.config.auto_offset_reset;
+        let Some(assigned) = self.assignment.get_mut(partition) else { return };
+        let position = match policy {
+            AutoOffsetReset::Earliest => Position::Lookup(EARLIEST),
+            AutoOffsetReset::Latest => Position::Lookup(LATEST),
+            AutoOffsetReset::None => Position::OutOfRange { at, start: None },
+        };
+        if policy != AutoOffsetReset::None {
+            tracing::warn!(%partition, offset = at.0, ?policy, "the offset is out of range: records may be skipped or read again");
+        }
+        assigned.move_to(position);
+    }
+}
+
+/// The length of the whole batches in `bytes` and the offset after them; none when not even the first is whole.
+fn whole_batches(bytes: &Bytes, check_crcs: bool) -> Result<Option<(usize, Offset)>> {
+    let mut batches = Batches::new(bytes);
+    let mut end = None;
+    for batch in batches.by_ref() {
+        let batch = batch?;
+        if check_crcs {
+            batch.check_crc()?;
+        }
+        end = Some(batch.next_offset());
+    }
+    Ok(end.map(|end| (bytes.len() - batches.rest().len(), end)))
+}
+
+/// An isolation level on the wire.
+pub(super) fn isolation_level(level: IsolationLevel) -> i8 {
+    match level {
+        IsolationLevel::ReadUncommitted => 0,
+        IsolationLevel::ReadCommitted => 1,
+    }
+}

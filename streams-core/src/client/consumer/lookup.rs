@@ -1,0 +1,153 @@
+//! Finding positions: where a partition begins and ends, and where a time is in it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::client::consumer::assignment::{Assigned, Position, LATEST};
+use crate::client::consumer::fetcher::isolation_level;
+use crate::client::consumer::{Consumer, OutOfRange, Tag};
+use crate::client::transport::BrokerId;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Offset, TopicPartition};
+use crate::protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+};
+use crate::protocol::Response;
+use crate::time::{duration_ms, Timestamp};
+
+impl Consumer {
+    /// Asks every broker about the partitions whose position is to be looked up.
+    pub(super) fn send_lookups(&mut self, now: Timestamp) -> Result<()> {
+        let mut requests = BTreeMap::<i32, Vec<ListOffsetsTopic>>::new();
+        let mut leaderless = false;
+        for assigned in self.assignment.iter() {
+            let Some(timestamp) = assigned.wants_lookup(now) else { continue };
+            let Some(leader) = self.requests.cluster().leader(&assigned.partition) else {
+                leaderless = true;
+                continue;
+            };
+            let partition = ListOffsetsPartition {
+                partition_index: assigned.partition.partition.0,
+                current_leader_epoch: leader.epoch,
+                timestamp: timestamp.0,
+            };
+            let topics = requests.entry(leader.node).or_default();
+            match topics.iter_mut().find(|topic| *topic.name == *assigned.partition.topic) {
+                Some(topic) => topic.partitions.push(partition),
+                None => topics
+                    .push(ListOffsetsTopic { name: assigned.partition.topic.to_string(), partitions: vec![partition] }),
+            }
+        }
+        if leaderless {
+            self.requests.refresh_metadata();
+        }
+        for (node, topics) in requests {
+            let serial = self.next_serial();
+            for topic in &topics {
+                for partition in &topic.partitions {
+                    if let Some(assigned) = self.assignment.named(&topic.name, partition.partition_index) {
+                        assigned.asking = Some(serial);
+                    }
+                }
+            }
+            let request = ListOffsetsRequest {
+                replica_id: -1,
+                isolation_level: isolation_level(self.config.isolation_level),
+                topics,
+                timeout_ms: i32::try_from(duration_ms(self.config.client.request_timeout)).unwrap_or(i32::MAX),
+            };
+            self.requests.send(now, BrokerId::Node(node), request, Duration::ZERO, Tag::Lookup { serial })?;
+        }
+        Ok(())
+    }
+
+    /// Acts on a look-up that ended.
+    pub(super) fn complete_lookup(&mut self, now: Timestamp, serial: u64, response: Result<Response>) {
+        match response.and_then(ListOffsetsResponse::try_from) {
+            Ok(response) => {
+                for topic in &response.topics {
+                    for answer in &topic.partitions {
+                        self.take_position(now, serial, &topic.name, answer);
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::debug!(error = %error.report(), "look positions up");
+                self.requests.refresh_metadata();
+                if error.kind() != ErrorKind::Retriable {
+                    self.errors.push_back(error.context("look positions up"));
+                }
+            }
+        }
+        let asked = |assigned: &&Assigned| assigned.asking == Some(serial);
+        let left = self.assignment.iter().filter(asked).map(|assigned| assigned.partition.clone()).collect::<Vec<_>>();
+        for partition in left {
+            self.back_off(now, &partition);
+            if let Some(assigned) = self.assignment.get_mut(&partition) {
+                assigned.asking = None;
+            }
+        }
+    }
+
+    fn take_position(&mut self, now: Timestamp, serial: u64, topic: &str, answer: &ListOffsetsPartitionResponse) {
+        let Some(assigned) = self.assignment.named(topic, answer.partition_index) else { return };
+        if assigned.asking != Some(serial) {
+            return;
+        }
+        assigned.asking = None;
+        let partition = assigned.partition.clone();
+        if answer.error_code.is_error() {
+            let code = answer.error_code;
+            if !code.is_retriable() {
+                let message = format!("look up a position in {partition}: the broker answers {code}");
+                self.errors.push_back(Error::new(ErrorKind::Refused, message));
+            }
+            if code.refreshes_metadata() {
+                self.requests.cluster_mut().forget_leader(&partition);
+                self.requests.refresh_metadata();
+            }
+            return self.back_off(now, &partition);
+        }
+        let found = Some(Offset(answer.offset)).filter(|offset| offset.0 >= 0);
+        match (assigned.position, found) {
+            (Position::Lookup(_), Some(offset)) => assigned.move_to(Position::At(offset)),
+            (Position::Lookup(LATEST), None) => self.back_off(now, &partition),
+            (Position::Lookup(_), None) => assigned.move_to(Position::Lookup(LATEST)),
+            (Position::OutOfRange { at, start: None }, start) => {
+                assigned.position = Position::OutOfRange { at, start: Some(start.unwrap_or(Offset::ZERO)) };
+            }
+            (Position::OutOfRange { at, start: Some(start) }, end) => {
+                assigned.move_to(Position::At(at));
+                assigned.not_before = now + self.config.client.retry_backoff;
+                let out_of_range = OutOfRange { partition, position: at, start, end: end.unwrap_or(start) };
+                self.report_out_of_range(out_of_range);
+            }
+            (Position::Committed | Position::At(_), _) => {}
+        }
+    }
+
+    fn report_out_of_range(&mut self, found: OutOfRange) {
+        let OutOfRange { partition, position, start, end } = &found;
+        let gap = match position < start {
+            true => format!("records {position} to {} are deleted", start.0.saturating_sub(1)),
+            false => format!("the log ends {} records earlier", position.0.saturating_sub(end.0)),
+        };
+        let message = format!(
+            "fetch {partition} at offset {position}: out of range, the log holds {start} to {end} ({gap}); seek to \
+             where to go on, or set `auto.offset.reset` to `earliest` or `latest`"
+        );
+        self.errors.push_back(Error::new(ErrorKind::Refused, message));
+        self.out_of_range.retain(|known: &OutOfRange| known.partition != found.partition);
+        self.out_of_range.push(found);
+    }
+
+    /// Partitions whose position is neither in the log nor covered by `auto.offset.reset`, until they are sought.
+    pub fn out_of_range(&self) -> &[OutOfRange] {
+        &self.out_of_range
+    }
+
+    /// No longer reports a partition as out of range.
+    pub(super) fn forget_out_of_range(&mut self, partition: &TopicPartition) {
+        self.out_of_range.retain(|known| known.partition != *partition);
+    }
+}
