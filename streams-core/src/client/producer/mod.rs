@@ -53,7 +53,7 @@ pub struct Producer {
     random: Random,
     /// How many produce requests each broker has not answered.
     unanswered: HashMap<i32, usize, FixedState>,
-    errors: VecDeque<Error>,
+    errors: VecDeque<(Option<TopicPartition>, Error)>,
     now: Timestamp,
     flushing: bool,
 }
@@ -141,6 +141,13 @@ impl Producer {
             return self.raise();
         }
         self.accumulator.append(to, key, value, timestamp, headers, self.now)
+    }
+
+    /// The next failure of records that were sent, and their partition; they are lost. None of a partition when the
+    /// producer itself failed. What is taken here does not come out of [`Self::send`] or [`Self::flushed`].
+    #[inline]
+    pub fn take_failure(&mut self) -> Option<(Option<TopicPartition>, Error)> {
+        self.errors.pop_front()
     }
 
     /// Whether a caller should stop sending and poll until there is room.
@@ -260,7 +267,7 @@ impl Producer {
     #[cold]
     fn raise(&mut self) -> Result<()> {
         match self.errors.pop_front() {
-            Some(error) => Err(error),
+            Some((_, error)) => Err(error),
             None => Ok(()),
         }
     }

@@ -20,7 +20,7 @@ use crate::client::requests::Completed;
 use crate::client::transport::BrokerId;
 use crate::config::Acks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Offset;
+use crate::ids::{Offset, TopicPartition};
 use crate::protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
 };
@@ -218,7 +218,7 @@ impl Producer {
         match self.idempotence.answer(now, response, self.backoff, &mut self.random) {
             Ok(true) => self.number_again(),
             Ok(false) => {}
-            Err(error) => self.keep_error(error),
+            Err(error) => self.keep_error(None, error),
         }
     }
 
@@ -362,13 +362,14 @@ impl Producer {
             self.idempotence.lose();
         }
         let bytes = batch.bytes + queue.retire();
+        let partition = queue.partition.clone();
         self.accumulator.release(bytes);
-        self.keep_error(error);
+        self.keep_error(Some(partition), error);
     }
 
-    fn keep_error(&mut self, error: Error) {
+    fn keep_error(&mut self, partition: Option<TopicPartition>, error: Error) {
         if self.errors.len() < ERRORS_MAX {
-            self.errors.push_back(error);
+            self.errors.push_back((partition, error));
         }
     }
 }
