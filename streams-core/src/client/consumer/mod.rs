@@ -28,6 +28,9 @@ use offsets::{Answer, GroupOffsets};
 pub use fetched::{ConsumerRecord, DataBatches, Fetched, FetchedPartition};
 pub use offsets::{CommitId, OffsetAndMetadata};
 
+/// Positions that a group has committed, by partition.
+pub type CommittedPositions = Vec<(TopicPartition, Option<OffsetAndMetadata>)>;
+
 /// Reads records of topics.
 #[derive(Debug)]
 pub struct Consumer {
@@ -358,6 +361,26 @@ impl Consumer {
         self.offsets.as_mut()?.take(id).map(|outcome| outcome.map(|_| ()))
     }
 
+    /// Starts to ask for the group's committed positions. Goes on with [`Self::poll`]; [`Self::committed_outcome`] says
+    /// what came of it.
+    ///
+    /// # Errors
+    /// When there is no `group.id`.
+    pub fn begin_committed(&mut self, partitions: &[TopicPartition]) -> Result<CommitId> {
+        for partition in partitions {
+            if self.requests.cluster_mut().want(&partition.topic) {
+                self.requests.refresh_metadata();
+            }
+        }
+        Ok(self.group()?.fetch(partitions.to_vec()))
+    }
+
+    /// The committed position of each partition that was asked for, `None` where the group has none; once. None while
+    /// the question is on its way.
+    pub fn committed_outcome(&mut self, id: CommitId) -> Option<Result<CommittedPositions>> {
+        self.offsets.as_mut()?.take(id)
+    }
+
     fn group(&mut self) -> Result<&mut GroupOffsets> {
         let missing =
             || Error::new(ErrorKind::InvalidConfig, "setting `group.id` is missing: it names whose offsets are meant");
@@ -385,16 +408,11 @@ impl Consumer {
         &mut self,
         clock: &dyn Clock,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Option<OffsetAndMetadata>)>> {
+    ) -> Result<CommittedPositions> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        for partition in partitions {
-            if self.requests.cluster_mut().want(&partition.topic) {
-                self.requests.refresh_metadata();
-            }
-        }
-        let id = self.group()?.fetch(partitions.to_vec());
+        let id = self.begin_committed(partitions)?;
         self.wait_for(clock, id)
     }
 
