@@ -1,1 +1,11 @@
-//! `TopologyTestDriver`: a task without broker, port or sleep.
+//! `TopologyTestDriver`: the whole topology in one process, without broker, port, thread or sleep.
+//!
+//! The driver is not a second runtime: it steps the same tasks that a stream thread steps, one per sub-topology, and
+//! stands in for the broker with a list of records per topic.
+
+mod driver;
+mod topics;
+mod wire;
+
+pub use driver::TopologyTestDriver;
+pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};

@@ -20,4 +20,5 @@ mod wiring;
 pub use builder::{SinkOptions, SourceOptions, Topology, TopologyBuilder};
 pub use node::{InternalTopic, NodeFactory, NodeKind, NodeSpec, OffsetResetPolicy, TypeSignature};
 pub use subtopology::Subtopology;
+pub(crate) use validate::validate_name;
 pub use wiring::{LiveGraph, LiveSource, Wiring};

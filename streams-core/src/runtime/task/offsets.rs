@@ -1,15 +1,15 @@
 //! What a task commits for a partition: the offset of the next record, and Kafka Streams' metadata beside it.
 //!
-//! The metadata is base64 text of `i8 version = 2 ‖ i64 partition time ‖ i32 n ‖ n × (i32 length ‖ UTF-8 key ‖ i64)`,
-//! big-endian. Version 1 ends after the partition time. It restores the partition time after a restart, so that late
+//! The metadata is base64 text of `i8 version = 2 ‖ i64 partition time`, big-endian, and for processors that keep some
+//! `i32 n ‖ n × (i32 length ‖ UTF-8 key ‖ i64)`. Version 1 always ends after the partition time. It restores the partition time after a restart, so that late
 //! records stay late. Text that does not decode means "unknown": an operator may have set the offset by hand.
 
 use crate::ids::{Offset, TopicPartition};
 use crate::time::Timestamp;
 
 const VERSION: u8 = 2;
-/// Version, partition time and an empty map: what we write.
-const ENCODED_LEN: usize = 13;
+/// Version and partition time: what we write.
+const ENCODED_LEN: usize = 9;
 /// Longer metadata is not Kafka Streams'; brokers refuse more than 4,096 bytes by default.
 const TEXT_LEN_MAX: usize = 1 << 16;
 
@@ -98,9 +98,9 @@ mod tests {
 
     /// The texts are those of Kafka's `TopicPartitionMetadata`.
     #[rstest]
-    #[case(-1, "Av//////////AAAAAA==")]
-    #[case(0, "AgAAAAAAAAAAAAAAAA==")]
-    #[case(1_700_000_000_123, "AgAAAYvP5Wh7AAAAAA==")]
+    #[case(-1, "Av//////////")]
+    #[case(0, "AgAAAAAAAAAA")]
+    #[case(1_700_000_000_123, "AgAAAYvP5Wh7")]
     fn partition_time_survives_a_commit(#[case] time: i64, #[case] text: &str) {
         let metadata = PartitionMetadata { partition_time: Timestamp(time) };
         assert_eq!(metadata.encode(), text);
@@ -109,6 +109,7 @@ mod tests {
 
     #[rstest]
     #[case::version_one("AQAAAYvP5Wh7", 1_700_000_000_123)]
+    #[case::with_processor_metadata("AgAAAYvP5Wh7AAAAAA==", 1_700_000_000_123)]
     #[case::empty("", -1)]
     #[case::by_hand("reset by the operator", -1)]
     #[case::no_base64("A===", -1)]

@@ -1,0 +1,283 @@
+//! The driver: one task per sub-topology on partition 0, a wall clock that moves by hand, and topics as lists.
+//!
+//! As in Kafka Streams' driver, a piped record is followed to its end before the call returns: depth first through its
+//! task, then a commit that flushes caches, then what it left on internal topics and on topics the topology reads
+//! itself, until all tasks are idle. Unlike there, every sub-topology has its own task and so its own stream time, as
+//! in production.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::topics::{TestInputTopic, TestOutputTopic};
+use super::wire::{Wire, WireCollector, WireRecord};
+use crate::config::{ExceptionHandler, StreamsConfig};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{Partition, TopicPartition};
+use crate::processor::Verdict;
+use crate::protocol::batch::{BatchBuilder, BatchOptions};
+use crate::runtime::task::{ActiveTask, TaskOptions};
+use crate::serde::{DefaultSerde, SerdeRef};
+use crate::time::Timestamp;
+use crate::topology::Topology;
+
+/// The `application.id` of a driver that is not told another.
+const APPLICATION_ID: &str = "topology-test-driver";
+/// Records that follow from one piped record. A topology that feeds its own source never ends.
+const STEPS_MAX: usize = 1_000_000;
+
+/// Runs a topology record by record. Handles on its topics and stores share it and can be used in any order.
+#[derive(Debug)]
+pub struct TopologyTestDriver(Rc<RefCell<Inner>>);
+
+impl TopologyTestDriver {
+    /// A driver with default settings; the wall clock stands at 0.
+    ///
+    /// # Errors
+    /// When a node or a store of the topology cannot be made or started.
+    pub fn new(topology: Topology) -> Result<Self> {
+        Self::with_config(topology, &StreamsConfig::new(APPLICATION_ID)?)
+    }
+
+    /// A driver with the settings of an application: its name, handlers, idling and cache size count.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_config(topology: Topology, config: &StreamsConfig) -> Result<Self> {
+        Ok(Self(Rc::new(RefCell::new(Inner::new(topology, config)?))))
+    }
+
+    /// A topic that the topology reads, under the default serdes of its types.
+    ///
+    /// # Errors
+    /// When the topology does not read it; the message names the topics that it reads.
+    pub fn input<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> Result<TestInputTopic<K, V>> {
+        self.input_with(topic, K::default_serde(), V::default_serde())
+    }
+
+    /// A topic that the topology reads, under other serdes.
+    ///
+    /// # Errors
+    /// As [`Self::input`].
+    pub fn input_with<K, V>(
+        &self,
+        topic: &str,
+        keys: SerdeRef<K>,
+        values: SerdeRef<V>,
+    ) -> Result<TestInputTopic<K, V>> {
+        let topic = self.0.borrow().input(topic)?;
+        Ok(TestInputTopic::new(Rc::clone(&self.0), topic, keys, values))
+    }
+
+    /// A topic that the topology writes, internal and changelog topics included, under the default serdes of its types.
+    /// A topic that is only chosen per record is known once a record went there.
+    ///
+    /// # Errors
+    /// When the topology does not write it; the message names the topics that it writes.
+    pub fn output<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> Result<TestOutputTopic<K, V>> {
+        self.output_with(topic, K::default_serde(), V::default_serde())
+    }
+
+    /// A topic that the topology writes, under other serdes.
+    ///
+    /// # Errors
+    /// As [`Self::output`].
+    pub fn output_with<K, V>(
+        &self,
+        topic: &str,
+        keys: SerdeRef<K>,
+        values: SerdeRef<V>,
+    ) -> Result<TestOutputTopic<K, V>> {
+        let inner = self.0.borrow();
+        let index = inner.output(topic)?;
+        Ok(TestOutputTopic::new(Rc::clone(&inner.wire), index, topic.into(), keys, values))
+    }
+
+    /// Moves the wall clock and runs what is due by it.
+    ///
+    /// # Errors
+    /// The first failure that no handler takes.
+    pub fn advance_wall_clock_time(&self, by: Duration) -> Result<()> {
+        self.0.borrow_mut().advance(by)
+    }
+
+    /// The wall clock.
+    pub fn wall_clock_time(&self) -> Timestamp {
+        self.0.borrow().now
+    }
+
+    /// How many records were dropped, by all tasks: null keys, late records, records a handler passed over.
+    pub fn dropped_records(&self) -> u64 {
+        self.0.borrow().tasks.iter().map(ActiveTask::dropped_records).sum()
+    }
+
+    /// The topics that records were written to so far, in the order of their names.
+    pub fn produced_topic_names(&self) -> Vec<String> {
+        self.0.borrow().wire.borrow().produced().map(ToString::to_string).collect()
+    }
+
+    /// Closes all nodes. Handles on output topics and stores stay readable.
+    pub fn close(&self) {
+        for task in &mut self.0.borrow_mut().tasks {
+            task.close();
+        }
+    }
+}
+
+/// What the driver and the handles on its input topics share.
+pub(super) struct Inner {
+    tasks: Vec<ActiveTask>,
+    /// The task that reads a topic, and the offset of its next record.
+    readers: BTreeMap<Arc<str>, Reader>,
+    wire: Rc<RefCell<Wire>>,
+    batch: BatchBuilder,
+    now: Timestamp,
+}
+
+#[derive(Debug)]
+struct Reader {
+    task: usize,
+    partition: TopicPartition,
+    next_offset: i64,
+}
+
+impl Inner {
+    fn new(topology: Topology, config: &StreamsConfig) -> Result<Self> {
+        let wire = Rc::new(RefCell::new(Wire::default()));
+        let now = Timestamp(0);
+        let options = options(config);
+        let mut tasks = Vec::new();
+        let mut readers = BTreeMap::new();
+        for subtopology in topology.subtopologies() {
+            let collector = Box::new(WireCollector(Rc::clone(&wire)));
+            let mut task = ActiveTask::new(&topology, subtopology, Partition(0), &options, collector, &|_| 1)?;
+            task.init(now)?;
+            for partition in task.input_partitions() {
+                let reader = Reader { task: tasks.len(), partition: partition.clone(), next_offset: 0 };
+                readers.insert(Arc::clone(&partition.topic), reader);
+            }
+            tasks.push(task);
+        }
+        let mut inner = Self { tasks, readers, wire, batch: BatchBuilder::default(), now };
+        inner.run_until_idle()?;
+        Ok(inner)
+    }
+
+    fn input(&self, topic: &str) -> Result<Arc<str>> {
+        match self.readers.get_key_value(topic) {
+            Some((name, _)) => Ok(Arc::clone(name)),
+            None => Err(unknown("does not read", topic, self.readers.keys())),
+        }
+    }
+
+    fn output(&self, topic: &str) -> Result<usize> {
+        let mut wire = self.wire.borrow_mut();
+        if wire.contains(topic) {
+            return Ok(wire.topic(topic));
+        }
+        Err(unknown("does not write", topic, wire.names()))
+    }
+
+    /// Puts a record on an input topic and follows it to its end.
+    pub(super) fn pipe(&mut self, topic: &str, record: &WireRecord) -> Result<()> {
+        self.enqueue(topic, record)?;
+        self.run_until_idle()
+    }
+
+    fn enqueue(&mut self, topic: &str, record: &WireRecord) -> Result<()> {
+        let Some(reader) = self.readers.get_mut(topic) else { return Ok(()) };
+        self.batch.clear();
+        let headers = record.headers.iter().map(|header| (header.key.as_bytes(), header.value.as_deref()));
+        self.batch.append_with_headers(record.timestamp, record.key.as_deref(), record.value.as_deref(), headers)?;
+        let offset = crate::ids::Offset(reader.next_offset);
+        let bytes = self.batch.finish(&BatchOptions { base_offset: offset, ..BatchOptions::default() })?;
+        reader.next_offset += 1;
+        self.tasks[reader.task].add_records(&reader.partition, &Bytes::copy_from_slice(bytes))?;
+        Ok(())
+    }
+
+    fn advance(&mut self, by: Duration) -> Result<()> {
+        self.now = self.now + by;
+        for task in 0..self.tasks.len() {
+            self.tasks[task].punctuate(self.now)?;
+            self.commit(task)?;
+        }
+        self.run_until_idle()
+    }
+
+    fn run_until_idle(&mut self) -> Result<()> {
+        for _ in 0..STEPS_MAX {
+            if !self.step()? {
+                return Ok(());
+            }
+        }
+        let message = format!("the topology is still busy after {STEPS_MAX} records: does it feed its own source?");
+        Err(Error::new(ErrorKind::InvalidTopology, message))
+    }
+
+    /// Processes the record with the smallest timestamp of all tasks that may go on. False when there is none.
+    fn step(&mut self) -> Result<bool> {
+        self.set_lags()?;
+        let mut heads = Vec::new();
+        for (index, task) in self.tasks.iter_mut().enumerate() {
+            heads.extend(task.head_timestamp()?.map(|head| (head, index)));
+        }
+        heads.sort_unstable();
+        for (_, task) in heads {
+            if self.tasks[task].process(1, self.now)? > 0 {
+                self.commit(task)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All that was written is fetched at once, so no partition lags.
+    fn set_lags(&mut self) -> Result<()> {
+        for reader in self.readers.values() {
+            self.tasks[reader.task].set_lag(&reader.partition, Some(0))?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, task: usize) -> Result<()> {
+        self.tasks[task].prepare_commit()?;
+        self.tasks[task].post_commit()?;
+        loop {
+            let fresh = self.wire.borrow_mut().next_fresh();
+            let Some((topic, record)) = fresh else { return Ok(()) };
+            self.enqueue(&topic, &record)?;
+        }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("tasks", &self.tasks).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+fn options(config: &StreamsConfig) -> TaskOptions {
+    let verdict = |handler| if handler == ExceptionHandler::Continue { Verdict::Continue } else { Verdict::Fail };
+    let processing = verdict(config.runtime.processing_exception_handler);
+    let deserialization = verdict(config.runtime.deserialization_exception_handler);
+    TaskOptions {
+        max_task_idle: config.runtime.max_task_idle,
+        buffered_records_per_partition: config.runtime.buffered_records_per_partition,
+        processing_handler: Arc::new(move |_, _, _| processing),
+        deserialization_handler: Arc::new(move |_, _| deserialization),
+        ..TaskOptions::new(config.application_id.as_str())
+    }
+}
+
+#[cold]
+fn unknown<'a>(what: &str, topic: &str, known: impl Iterator<Item = &'a Arc<str>>) -> Error {
+    let known: Vec<&str> = known.map(|name| &**name).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::new(ErrorKind::InvalidConfig, format!("the topology {what} topic {topic}: topics it knows there: {known}"))
+}
