@@ -2,6 +2,7 @@
 
 mod output;
 mod process;
+mod repartition;
 mod split;
 mod stateless;
 
@@ -17,6 +18,7 @@ use streams_core::{NodeId, Result};
 use crate::graph::{Flags, GraphId, GraphRef, Lower, LowerSite};
 
 pub use process::{StoreRef, StoreSet};
+pub(crate) use repartition::add_repartition;
 pub use split::Split;
 
 /// A stream of records, each an event of its own. A cheap handle: use it as often as you like.

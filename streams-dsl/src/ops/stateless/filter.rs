@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use streams_core::processor::{Output, Sink, StreamEdge, TaskContext};
+use streams_core::serde::SerdeRef;
 use streams_core::topology::NodeFactory;
 use streams_core::{Record, Result};
 
@@ -35,6 +36,30 @@ where
     wire_with(move |node, wiring| {
         let output = wiring.output::<K, V>(node)?;
         wiring.input(node, Filter { predicate: Arc::clone(&predicate), output });
+        Ok(())
+    })
+}
+
+struct DropNullKeys<K, V> {
+    keys: SerdeRef<K>,
+    output: Output<StreamEdge<K, V>>,
+}
+
+impl<K: 'static, V> Sink<K, V> for DropNullKeys<K, V> {
+    #[inline]
+    fn push(&mut self, record: Record<'_, K, V>, task: &mut TaskContext) -> Result<()> {
+        if self.keys.is_null(record.key) {
+            return Ok(());
+        }
+        self.output.push(record, task)
+    }
+}
+
+/// A factory of the nodes in front of repartition topics: null keys end there silently, as in Kafka Streams.
+pub(crate) fn drop_null_keys<K: 'static, V: 'static>(keys: SerdeRef<K>) -> Arc<dyn NodeFactory> {
+    wire_with(move |node, wiring| {
+        let output = wiring.output::<K, V>(node)?;
+        wiring.input(node, DropNullKeys { keys: Arc::clone(&keys), output });
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ mod merge;
 mod peek;
 
 pub(crate) use branch::{branch, Predicates};
-pub(crate) use filter::filter;
+pub(crate) use filter::{drop_null_keys, filter};
 pub(crate) use flat_map::{flat_map, flat_map_values};
 pub(crate) use map::{map, map_values, select_key};
 pub(crate) use merge::pass_through;
