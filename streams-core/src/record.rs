@@ -77,11 +77,14 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Record<'_, K, V> {
 }
 
 /// What happened to one row of a table. `old` is filled only where a node downstream asked for old values.
+///
+/// Both sides borrow an `Option`, so that a change becomes a stream's record without copying the value, and
+/// [`Change::none`] needs no storage.
 pub struct Change<'a, V> {
     /// The row after the change; `None` is a deletion.
-    pub new: Option<&'a V>,
+    pub new: &'a Option<V>,
     /// The row before the change, where it is known.
-    pub old: Option<&'a V>,
+    pub old: &'a Option<V>,
     /// False only for an out-of-order update to a versioned table.
     pub is_latest: bool,
 }
@@ -89,8 +92,14 @@ pub struct Change<'a, V> {
 impl<'a, V> Change<'a, V> {
     /// A change of the latest version of a row.
     #[inline]
-    pub fn new(new: Option<&'a V>, old: Option<&'a V>) -> Self {
+    pub fn new(new: &'a Option<V>, old: &'a Option<V>) -> Self {
         Self { new, old, is_latest: true }
+    }
+
+    /// The side of a change that is absent.
+    #[inline]
+    pub fn none() -> &'a Option<V> {
+        &None
     }
 }
 

@@ -1,0 +1,83 @@
+//! `map_values` on a table: a view whose rows are computed from its parent's.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use streams_core::processor::{Output, TableEdge, TableRecord, TableSink, TaskContext};
+use streams_core::topology::{NodeFactory, Wiring};
+use streams_core::{Change, NodeId, Result, Timestamp};
+
+use crate::ops::table::{GetterFactory, TableFlags, ValueGetter};
+use crate::ops::wire_with;
+
+struct MapValues<K, V, V2, F> {
+    map: Arc<F>,
+    old_values: bool,
+    output: Output<TableEdge<K, V2>>,
+    input: PhantomData<fn(V)>,
+}
+
+impl<K, V, V2, F: Fn(&K, &V) -> V2> TableSink<K, V> for MapValues<K, V, V2, F> {
+    #[inline]
+    fn push(&mut self, record: TableRecord<'_, K, V>, task: &mut TaskContext) -> Result<()> {
+        let map = |row: &Option<V>| row.as_ref().map(|value| (self.map)(record.key, value));
+        let new = map(record.change.new);
+        let old = if self.old_values { map(record.change.old) } else { None };
+        let is_latest = record.change.is_latest;
+        self.output.push(record.with_change(Change { new: &new, old: &old, is_latest }), task)
+    }
+}
+
+/// A factory of nodes that replace a row's value.
+pub(crate) fn map_values<K, V, V2, F>(map: Arc<F>, flags: Arc<TableFlags>) -> Arc<dyn NodeFactory>
+where
+    K: 'static,
+    V: 'static,
+    V2: 'static,
+    F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
+{
+    wire_with(move |node, wiring| {
+        let output = wiring.table_output::<K, V2>(node)?;
+        let node_map = Arc::clone(&map);
+        let old_values = flags.old_values();
+        wiring.table_input::<K, V>(node, MapValues { map: node_map, old_values, output, input: PhantomData });
+        Ok(())
+    })
+}
+
+/// Looks up rows of the view by mapping the parent's row again.
+pub(crate) struct MapValuesGetter<K, V, F> {
+    pub(crate) parent: Arc<dyn GetterFactory<K, V>>,
+    pub(crate) map: Arc<F>,
+}
+
+impl<K, V, V2, F> GetterFactory<K, V2> for MapValuesGetter<K, V, F>
+where
+    K: 'static,
+    V: 'static,
+    V2: 'static,
+    F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
+{
+    fn stores(&self) -> Vec<Arc<str>> {
+        self.parent.stores()
+    }
+
+    fn make(&self, node: NodeId, wiring: &Wiring<'_>) -> Result<Box<dyn ValueGetter<K, V2>>> {
+        let parent = self.parent.make(node, wiring)?;
+        Ok(Box::new(Mapped { parent, map: Arc::clone(&self.map), slot: None }))
+    }
+}
+
+struct Mapped<K, V, V2, F> {
+    parent: Box<dyn ValueGetter<K, V>>,
+    map: Arc<F>,
+    slot: Option<V2>,
+}
+
+impl<K, V, V2, F: Fn(&K, &V) -> V2> ValueGetter<K, V2> for Mapped<K, V, V2, F> {
+    fn get(&mut self, key: &K) -> Result<Option<(&V2, Timestamp)>> {
+        let Some((value, timestamp)) = self.parent.get(key)? else { return Ok(None) };
+        let mapped = self.slot.insert((self.map)(key, value));
+        Ok(Some((mapped, timestamp)))
+    }
+}
