@@ -31,7 +31,8 @@ pub(crate) fn batch(values: &[&str]) -> Bytes {
 }
 
 pub(crate) fn batch_with(values: &[&str], options: &BatchOptions) -> Bytes {
-    let records: Vec<_> = values.iter().enumerate().map(|(i, value)| (format!("k{i}"), Some(*value), NOW.0 + i as i64)).collect();
+    let records: Vec<_> =
+        values.iter().enumerate().map(|(i, value)| (format!("k{i}"), Some(*value), NOW.0 + i as i64)).collect();
     let records: Vec<_> = records.iter().map(|(key, value, time)| (Some(key.as_str()), *value, *time)).collect();
     batch_of(&records, options)
 }

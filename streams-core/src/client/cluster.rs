@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use uuid::Uuid;
 
 use crate::client::transport::BrokerAddress;
-use crate::ids::{Partition, TopicPartition};
+use crate::ids::TopicPartition;
 use crate::protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
 };
@@ -167,11 +167,6 @@ impl Cluster {
         if let Some(state) = self.topics.get_mut(&partition.topic).and_then(|topic| topic.leaders.get_mut(index)) {
             state.leader = None;
         }
-    }
-
-    /// All partitions of a topic, when they are known.
-    pub(crate) fn partitions(&self, topic: &str) -> Option<Vec<Partition>> {
-        Some((0..self.partition_count(topic)?).map(Partition).collect())
     }
 }
 

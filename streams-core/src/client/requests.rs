@@ -24,8 +24,6 @@ use crate::time::Timestamp;
 pub(crate) struct Completed<T> {
     /// What the owner gave when it sent the request.
     pub(crate) tag: T,
-    /// Whom it was sent to.
-    pub(crate) to: BrokerId,
     /// The answer; an error of kind [`ErrorKind::Retriable`] when there is none.
     pub(crate) response: Result<Response>,
 }
@@ -173,11 +171,11 @@ impl<T> Requests<T> {
             let Some(Delivery { id, response }) = self.transport.poll(wait)? else {
                 return Ok(None);
             };
-            let Some(Pending { tag, to, .. }) = self.pending.remove(&id) else {
+            let Some(Pending { tag, .. }) = self.pending.remove(&id) else {
                 continue;
             };
             match tag {
-                Some(tag) => return Ok(Some(Completed { tag, to, response })),
+                Some(tag) => return Ok(Some(Completed { tag, response })),
                 None => self.take_metadata(now, response),
             }
             wait = Duration::ZERO;
@@ -256,7 +254,7 @@ impl<T> Requests<T> {
             let waited = self.request_timeout.as_millis();
             let error = Error::new(ErrorKind::Retriable, format!("no answer from {to:?} within {waited} ms"));
             match tag {
-                Some(tag) => return Some(Completed { tag, to, response: Err(error) }),
+                Some(tag) => return Some(Completed { tag, response: Err(error) }),
                 None => self.take_metadata(now, Err(error)),
             }
         }

@@ -282,7 +282,7 @@ impl Consumer {
     }
 
     fn complete(&mut self, now: Timestamp, completed: Completed<Tag>) {
-        let Completed { tag, response, .. } = completed;
+        let Completed { tag, response } = completed;
         match (tag, &mut self.offsets) {
             (Tag::Fetch { node, serial }, _) => self.complete_fetch(now, node, serial, response),
             (Tag::Lookup { serial }, _) => self.complete_lookup(now, serial, response),

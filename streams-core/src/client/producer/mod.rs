@@ -15,6 +15,9 @@ mod idempotence;
 mod partitioner;
 mod sender;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::client::producer::accumulator::Destination;
+use crate::client::producer::accumulator::{Destination, Queue};
 use crate::client::producer::batch::{sequence_after, State};
 use crate::client::producer::{Producer, Tag};
 use crate::client::requests::Completed;
@@ -62,17 +62,37 @@ impl Producer {
         let oldest = now - self.config.delivery_timeout;
         let mut expired = Vec::new();
         for (destination, queue) in self.accumulator.queues() {
+            let hopeless = !queue.batches.is_empty() && self.hopeless(queue).is_some();
             for batch in &queue.batches {
-                if matches!(batch.state, State::Waiting(_)) && batch.created <= oldest {
+                if matches!(batch.state, State::Waiting(_)) && (hopeless || batch.created <= oldest) {
                     expired.push((destination, batch.serial));
                 }
             }
         }
         for (destination, serial) in expired {
-            let why = self.why_undelivered(destination);
-            let limit = self.config.delivery_timeout.as_millis();
-            let message = format!("not delivered within `delivery.timeout.ms` = {limit}{why}");
-            self.give_up((destination, serial), Error::new(ErrorKind::Retriable, message));
+            let error = match self.hopeless(self.accumulator.queue(destination)) {
+                Some(why) => Error::new(ErrorKind::Refused, why),
+                None => {
+                    let why = self.why_undelivered(destination);
+                    let limit = self.config.delivery_timeout.as_millis();
+                    let message = format!("not delivered within `delivery.timeout.ms` = {limit}{why}");
+                    Error::new(ErrorKind::Retriable, message)
+                }
+            };
+            self.give_up((destination, serial), error);
+        }
+    }
+
+    /// Why a partition will never take a batch, if that is known.
+    fn hopeless(&self, queue: &Queue) -> Option<String> {
+        let TopicPartition { topic, partition } = &queue.partition;
+        let cluster = self.requests.cluster();
+        match (cluster.topic_error(topic)?, cluster.partition_count(topic)) {
+            (code, _) if code.is_error() && !code.is_retriable() => Some(format!("the broker answers {code}")),
+            (_, Some(count)) if !(0..count).contains(&partition.0) => {
+                Some(format!("the topic has {count} partitions, and none of this number"))
+            }
+            _ => None,
         }
     }
 
@@ -287,7 +307,7 @@ impl Producer {
                 self.acknowledge(sent, last);
             }
             ErrorCode::DUPLICATE_SEQUENCE_NUMBER => self.acknowledge(sent, None),
-            ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if self.has_unacknowledged_before(sent) => {
+            ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if self.follows_a_failure(sent) => {
                 self.retry(now, sent, "a batch before it failed");
             }
             ErrorCode::UNKNOWN_PRODUCER_ID => {
@@ -319,9 +339,10 @@ impl Producer {
         batches.find(|batch| batch.serial == serial).map_or(1, |batch| i64::from(batch.records))
     }
 
-    fn has_unacknowledged_before(&self, (destination, serial): Sent) -> bool {
-        let mut batches = self.accumulator.queue(destination).batches.iter();
-        batches.any(|batch| batch.serial < serial && !batch.is_acked())
+    /// Whether a batch before this one is to be repeated, or was given up: then being out of order is no wonder.
+    fn follows_a_failure(&self, (destination, serial): Sent) -> bool {
+        let queue = self.accumulator.queue(destination);
+        queue.lost_sequence || queue.batches.iter().any(|batch| batch.serial < serial && !batch.is_acked())
     }
 
     fn acknowledge(&mut self, (destination, serial): Sent, last: Option<Offset>) {

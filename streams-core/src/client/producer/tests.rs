@@ -1,0 +1,282 @@
+//! The producer against a scripted broker: order, repeats, duplicates, time-outs, moved leaders, lost sequences.
+
+use std::time::Duration;
+
+use super::*;
+use crate::client::testing::Script;
+use crate::client::transport::{BrokerId, RequestId};
+use crate::protocol::batch::{BatchView, Scratch};
+use crate::protocol::messages::produce::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse};
+use crate::protocol::{ErrorCode, Request};
+
+struct Bench {
+    script: Script,
+    producer: Producer,
+    now: Timestamp,
+}
+
+/// One batch as the broker sees it.
+#[derive(Debug, PartialEq, Eq, Clone)]
+struct Seen {
+    id: RequestId,
+    to: BrokerId,
+    partition: i32,
+    epoch: i16,
+    sequence: i32,
+    values: Vec<String>,
+}
+
+impl Bench {
+    fn new(settings: &[(&'static str, &'static str)]) -> Self {
+        let (script, transport) = Script::with_topics(&[("t", &[1, 2])]);
+        let defaults = [("linger.ms", "0"), ("retry.backoff.ms", "100"), ("retry.backoff.max.ms", "100")];
+        let settings = defaults.into_iter().chain(settings.iter().copied());
+        let config = ProducerConfig::from_settings(settings).expect("valid settings");
+        let producer = Producer::new(config, transport, 1).expect("settings fit");
+        let mut bench = Self { script, producer, now: Timestamp(1_000) };
+        bench.producer.partition_count("t");
+        bench.step();
+        bench
+    }
+
+    fn step(&mut self) {
+        self.producer.poll(self.now, Duration::ZERO).expect("the transport is open");
+    }
+
+    fn advance(&mut self, ms: u64) {
+        self.now = self.now + Duration::from_millis(ms);
+        self.step();
+    }
+
+    /// Appends a record to a partition; one batch each, because the linger is over at the next step.
+    fn send(&mut self, partition: i32, value: &str) {
+        let partition = TopicPartition::new("t", partition);
+        self.producer
+            .send(&partition, None, Some(value.as_bytes()), Timestamp(5), Headers::none())
+            .expect("there is room");
+        self.step();
+    }
+
+    fn seen(&mut self) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        while let Some((id, to, request)) = self.script.take() {
+            let Request::Produce(request) = request else { panic!("unexpected {request:?}") };
+            for topic in request.topic_data {
+                for data in topic.partition_data {
+                    let records = data.records.expect("a batch");
+                    let batch = BatchView::parse(&records).expect("one batch");
+                    batch.check_crc().expect("a right checksum");
+                    let mut scratch = Scratch::default();
+                    let values = batch.records(&mut scratch).expect("records").map(|record| {
+                        String::from_utf8_lossy(record.expect("decodes").value.unwrap_or_default()).into_owned()
+                    });
+                    seen.push(Seen {
+                        id,
+                        to,
+                        partition: data.index,
+                        epoch: batch.producer_epoch(),
+                        sequence: batch.base_sequence(),
+                        values: values.collect(),
+                    });
+                }
+            }
+        }
+        seen
+    }
+
+    fn answer(&mut self, seen: &Seen, error_code: ErrorCode, base_offset: i64) {
+        let answer = PartitionProduceResponse { index: seen.partition, error_code, base_offset, ..Default::default() };
+        let topic = TopicProduceResponse { name: "t".into(), partition_responses: vec![answer], ..Default::default() };
+        self.script.answer(seen.id, ProduceResponse { responses: vec![topic], ..Default::default() });
+        self.step();
+    }
+
+    fn acked(&self, partition: i32) -> Option<i64> {
+        self.producer.last_acked_offset(&TopicPartition::new("t", partition)).map(|offset| offset.0)
+    }
+}
+
+fn values(seen: &[Seen]) -> Vec<&str> {
+    seen.iter().flat_map(|seen| seen.values.iter().map(String::as_str)).collect()
+}
+
+#[test]
+fn records_of_one_linger_are_one_batch_and_are_acknowledged_with_their_last_offset() {
+    let mut bench = Bench::new(&[("linger.ms", "50")]);
+    for value in ["a", "b", "c"] {
+        bench.send(0, value);
+    }
+    assert_eq!(bench.seen(), [], "still lingering");
+    bench.advance(50);
+    let seen = bench.seen();
+    assert_eq!((values(&seen), seen[0].to, seen[0].sequence), (vec!["a", "b", "c"], BrokerId::Node(1), 0));
+    assert!(!bench.producer.flushed().expect("no failure"));
+    bench.answer(&seen[0], ErrorCode::NONE, 40);
+    assert_eq!(bench.acked(0), Some(42));
+    assert!(bench.producer.flushed().expect("no failure"));
+    assert_eq!(bench.producer.buffered_bytes(), 0);
+}
+
+#[test]
+fn a_full_batch_and_a_flush_do_not_linger() {
+    let mut bench = Bench::new(&[("linger.ms", "1000"), ("batch.size", "200")]);
+    for value in ["a".repeat(90), "b".repeat(90), "c".repeat(90)] {
+        bench.send(0, &value);
+    }
+    assert_eq!(bench.seen().len(), 2, "each filled a batch");
+    bench.producer.begin_flush();
+    bench.step();
+    assert_eq!(bench.seen().len(), 1);
+}
+
+#[test]
+fn at_most_five_batches_are_on_their_way_to_a_partition() {
+    let mut bench = Bench::new(&[]);
+    for value in ["0", "1", "2", "3", "4", "5", "6"] {
+        bench.send(0, value);
+    }
+    bench.send(1, "other");
+    let seen = bench.seen();
+    assert_eq!(values(&seen), ["0", "1", "2", "3", "4", "other"]);
+    assert_eq!(seen.iter().map(|seen| seen.sequence).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 0]);
+    bench.answer(&seen[0], ErrorCode::NONE, 0);
+    assert_eq!(values(&bench.seen()), ["5"]);
+}
+
+#[test]
+fn repeats_keep_the_order_one_by_one() {
+    let mut bench = Bench::new(&[]);
+    for value in ["0", "1", "2"] {
+        bench.send(0, value);
+    }
+    let first = bench.seen();
+    bench.answer(&first[0], ErrorCode::KAFKA_STORAGE_ERROR, -1);
+    bench.answer(&first[1], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    bench.send(0, "3");
+    assert_eq!(bench.seen(), [], "nothing new behind a batch that failed");
+    bench.answer(&first[2], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    bench.advance(200);
+    for (offset, sent) in (10..).zip([&["0"][..], &["1"], &["2", "3"]]) {
+        let again = bench.seen();
+        assert_eq!((values(&again), again[0].sequence, again[0].epoch), (sent.to_vec(), offset - 10, 0));
+        bench.answer(&again[0], ErrorCode::NONE, i64::from(offset));
+    }
+    assert_eq!(bench.acked(0), Some(12));
+}
+
+#[test]
+fn an_answer_out_of_turn_counts_when_those_before_it_have_come() {
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "0");
+    bench.send(0, "1");
+    let seen = bench.seen();
+    bench.answer(&seen[1], ErrorCode::NONE, 1);
+    assert_eq!(bench.acked(0), None);
+    bench.answer(&seen[0], ErrorCode::NONE, 0);
+    assert_eq!(bench.acked(0), Some(1));
+}
+
+#[test]
+fn a_lost_answer_is_repeated_with_the_same_bytes_and_a_duplicate_is_success() {
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "a");
+    let lost = bench.seen();
+    bench.script.fail(lost[0].id);
+    bench.step();
+    bench.advance(200);
+    let again = bench.seen();
+    assert_eq!(again, [Seen { id: again[0].id, ..lost[0].clone() }]);
+    bench.answer(&again[0], ErrorCode::DUPLICATE_SEQUENCE_NUMBER, -1);
+    assert!(bench.producer.flushed().expect("no failure"));
+    bench.answer(&lost[0], ErrorCode::NONE, 0);
+    assert!(bench.producer.flushed().expect("a late answer changes nothing"));
+}
+
+#[test]
+fn an_unanswered_request_is_repeated_after_its_time_and_given_up_after_the_delivery_timeout() {
+    let mut bench = Bench::new(&[("request.timeout.ms", "1000"), ("delivery.timeout.ms", "2500")]);
+    bench.send(0, "a");
+    assert_eq!(bench.seen().len(), 1);
+    bench.advance(1_000);
+    bench.advance(200);
+    assert_eq!(bench.seen().len(), 1, "sent again");
+    bench.advance(1_400);
+    let error = bench.producer.flushed().expect_err("it took too long");
+    assert!(
+        error.report().starts_with("send 1 records to t-0: not delivered within `delivery.timeout.ms` = 2500"),
+        "{error:?}"
+    );
+    assert!(bench.producer.flushed().expect("reported once"));
+}
+
+#[test]
+fn a_moved_leader_gets_the_batch() {
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "a");
+    let seen = bench.seen();
+    bench.script.set_leaders(&[("t", &[2, 2])], 1);
+    bench.answer(&seen[0], ErrorCode::NOT_LEADER_OR_FOLLOWER, -1);
+    bench.advance(200);
+    assert_eq!(bench.seen()[0].to, BrokerId::Node(2));
+}
+
+#[test]
+fn a_batch_that_is_refused_starts_a_new_epoch_for_what_follows() {
+    let mut bench = Bench::new(&[]);
+    for (partition, value) in [(0, "bad"), (0, "good"), (1, "other")] {
+        bench.send(partition, value);
+    }
+    let seen = bench.seen();
+    bench.answer(&seen[0], ErrorCode::MESSAGE_TOO_LARGE, -1);
+    bench.answer(&seen[1], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    let error = bench.producer.flushed().expect_err("it was refused");
+    assert!(error.report().contains("send 1 records to t-0: the broker answers MESSAGE_TOO_LARGE"), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    bench.advance(200);
+    assert_eq!(bench.seen(), [], "the old epoch has to end first");
+    bench.answer(&seen[2], ErrorCode::NONE, 0);
+    let again = bench.seen();
+    assert_eq!((values(&again), again[0].epoch, again[0].sequence), (vec!["good"], 1, 0));
+    bench.answer(&again[0], ErrorCode::NONE, 0);
+    bench.send(0, "next");
+    bench.send(1, "next");
+    let next = bench.seen();
+    assert_eq!(next.iter().map(|seen| (seen.epoch, seen.sequence)).collect::<Vec<_>>(), [(1, 1), (1, 0)]);
+    assert!(!bench.producer.flushed().expect("nothing else failed"));
+}
+
+#[test]
+fn without_idempotence_one_batch_is_on_its_way_so_that_order_holds() {
+    let mut bench = Bench::new(&[("enable.idempotence", "false"), ("acks", "1")]);
+    bench.send(0, "0");
+    bench.send(0, "1");
+    let seen = bench.seen();
+    assert_eq!((values(&seen), seen[0].sequence), (vec!["0"], -1));
+    bench.answer(&seen[0], ErrorCode::NONE, 0);
+    assert_eq!(values(&bench.seen()), ["1"]);
+}
+
+#[test]
+fn a_record_that_is_too_large_names_the_setting() {
+    let mut bench = Bench::new(&[("max.request.size", "100")]);
+    let (partition, value) = (TopicPartition::new("t", 0), [0; 200]);
+    let error = bench.producer.send(&partition, None, Some(&value), Timestamp(0), Headers::none());
+    let message = error.expect_err("too large").to_string();
+    assert!(message.contains("send to t-0: the record is") && message.contains("`max.request.size`"), "{message}");
+    bench.send(0, "small");
+    assert_eq!(bench.seen().len(), 1, "the producer goes on");
+}
+
+#[test]
+fn the_buffer_says_when_it_is_full_and_refuses_far_beyond() {
+    let mut bench = Bench::new(&[("buffer.memory", "1000"), ("linger.ms", "1000"), ("batch.size", "100")]);
+    let (partition, value) = (TopicPartition::new("t", 9), [0; 80]);
+    let mut send = || bench.producer.send(&partition, None, Some(&value), Timestamp(0), Headers::none());
+    assert!((0..6).all(|_| send().is_ok()));
+    let error = (0..20).find_map(|_| send().err()).expect("there is a hard limit");
+    assert_eq!(error.kind(), ErrorKind::Retriable);
+    assert!(bench.producer.is_full());
+    bench.step();
+    let error = bench.producer.flushed().expect_err("t has no partition 9");
+    assert!(error.report().contains("to t-9: the topic has 2 partitions"), "{error:?}");
+}
