@@ -1,4 +1,35 @@
-//! A durable single-node broker that speaks the Kafka wire protocol.
+//! A durable single-node broker that speaks the Kafka wire protocol, embeddable in one call.
+//!
+//! ```
+//! use broker_lite::Broker;
+//!
+//! let broker = Broker::builder().start()?;      // in memory; `.data_dir(path)` keeps the data
+//! let transport = broker.in_process();          // for a client in this process: no socket, no encoding
+//! # drop(transport);
+//! # Ok::<(), streams_core::Error>(())
+//! ```
+//!
+//! [`Broker`] is a state machine over a [`log`] per partition; [`SyncPolicy`] says how durable a write is when it
+//! is acknowledged.
 
+mod broker;
+mod builder;
+mod config;
+mod coordinator;
+mod data_dir;
 pub mod disk;
+mod drivers;
+mod error;
+mod handlers;
+mod in_process;
 pub mod log;
+mod purgatory;
+mod reply;
+mod syncer;
+mod text;
+mod topics;
+
+pub use broker::{Broker, Context};
+pub use builder::BrokerBuilder;
+pub use config::{BrokerConfig, SyncPolicy};
+pub use reply::{Reply, Ticket};

@@ -1,0 +1,292 @@
+//! The broker: a state machine that is given requests and the time.
+//!
+//! [`Broker::handle`] answers or parks a request, [`Broker::tick`] lets deadlines come, [`Broker::sync`] makes what was
+//! appended durable and answers who waited for it. Nothing here reads a clock, starts a thread or knows a socket; the
+//! drivers ([`crate::drivers`], the server, the in-process transport) call in from any thread.
+//!
+//! Locks, in the order in which they may nest: topic changes, catalogue, partition. Waiter lists, the sync queue and
+//! the purgatory hold theirs only to move entries in and out. No lock is held while a reply is delivered.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use streams_core::protocol::{ApiKey, ErrorCode, Request};
+use streams_core::time::{Clock, Timestamp};
+use streams_core::{Error, ErrorKind, Result};
+use uuid::Uuid;
+
+use crate::builder::BrokerBuilder;
+use crate::config::{BrokerConfig, SyncPolicy};
+use crate::coordinator::offsets::{GroupOffsets, SharedOffsets};
+use crate::coordinator::producer_ids::ProducerIds;
+use crate::data_dir::DataDir;
+use crate::disk::Disk;
+use crate::error::Refusal;
+use crate::handlers;
+use crate::log::{Durability, LogConfig};
+use crate::purgatory::Purgatory;
+use crate::reply::Reply;
+use crate::syncer::SyncQueue;
+use crate::topics::config::TopicConfig;
+use crate::topics::partition::Partition;
+use crate::topics::{names, NewTopic, TopicLimits, Topics};
+
+/// The id of the only broker of the cluster; Kafka's quick start uses it too.
+pub(crate) const NODE_ID: i32 = 1;
+
+/// What a request arrives with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The version of the request.
+    pub api_version: i16,
+}
+
+impl Context {
+    /// The context of a request that was not encoded: the latest version has every field.
+    pub fn latest(api: ApiKey) -> Self {
+        Self { api_version: *api.versions().end() }
+    }
+}
+
+/// Where randomness comes from: new topic ids and the cluster id.
+pub(crate) type IdSource = Box<dyn Fn() -> Uuid + Send + Sync>;
+
+/// Where clients reach this broker: what Metadata and FindCoordinator answer.
+#[derive(Debug, Clone)]
+struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+/// A single-node broker.
+pub struct Broker {
+    config: BrokerConfig,
+    data_dir: Arc<DataDir>,
+    cluster_id: String,
+    topics: Topics,
+    purgatory: Arc<Purgatory>,
+    sync_queue: Arc<SyncQueue>,
+    offsets: SharedOffsets,
+    producer_ids: ProducerIds,
+    endpoint: Mutex<Endpoint>,
+    ids: IdSource,
+    clock: Arc<dyn Clock>,
+    next_retention_check: Mutex<Timestamp>,
+    is_closed: AtomicBool,
+    has_threads: AtomicBool,
+}
+
+/// What a broker is opened with besides its settings.
+pub(crate) struct Parts {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: IdSource,
+    pub(crate) owner: String,
+}
+
+impl Broker {
+    /// Where every broker starts: in memory, or over a data directory.
+    pub fn builder() -> BrokerBuilder {
+        BrokerBuilder::default()
+    }
+
+    pub(crate) fn open(config: BrokerConfig, path: &Path, parts: Parts, now: Timestamp) -> Result<Self> {
+        let Parts { disk, clock, ids, owner } = parts;
+        let data_dir = Arc::new(DataDir::open(disk, path, &owner, ids())?);
+        let durability = match config.sync {
+            SyncPolicy::Fsync => Durability::Fsync,
+            SyncPolicy::Interval(_) | SyncPolicy::Os => Durability::Os,
+        };
+        let log_defaults = LogConfig { durability, ..LogConfig::default() };
+        let limits = TopicLimits { topics_max: config.topics_max, partitions_max: config.partitions_max };
+        let topics = Topics::open(Arc::clone(&data_dir), log_defaults, limits, now)?;
+        let broker = Self {
+            cluster_id: data_dir.cluster_id().to_owned(),
+            producer_ids: ProducerIds::open(Arc::clone(&data_dir))?,
+            data_dir,
+            topics,
+            purgatory: Arc::default(),
+            sync_queue: Arc::new(SyncQueue::new(config.sync)),
+            offsets: Arc::default(),
+            endpoint: Mutex::new(Endpoint { host: "localhost".to_owned(), port: 0 }),
+            ids,
+            clock,
+            next_retention_check: Mutex::new(now + config.retention_check_interval),
+            is_closed: AtomicBool::new(false),
+            has_threads: AtomicBool::new(false),
+            config,
+        };
+        broker.replay_offsets()?;
+        Ok(broker)
+    }
+
+    /// Takes a request: answers it, or parks it and answers through the ticket. Never blocks on another request.
+    pub fn handle(&self, context: &Context, request: Request, now: Timestamp) -> Reply {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Reply::Close(Error::new(ErrorKind::Closed, "the broker is stopped"));
+        }
+        handlers::handle(self, context, request, now)
+    }
+
+    /// Lets the time pass: answers requests whose deadline has come and deletes what is too old.
+    pub fn tick(&self, now: Timestamp) {
+        self.purgatory.expire(now);
+        let is_due = {
+            let mut next = self.next_retention_check.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_due = now >= *next;
+            if is_due {
+                *next = now + self.config.retention_check_interval;
+            }
+            is_due
+        };
+        if is_due {
+            for topic in self.topics.all() {
+                topic.partitions.iter().for_each(|partition| partition.maintain(now));
+            }
+        }
+    }
+
+    /// Runs one round of the group commit: syncs what was appended and answers who waited. Returns whether there was
+    /// anything to do. Blocks for as long as the disk takes; rounds must not overlap.
+    pub fn sync(&self) -> bool {
+        self.sync_queue.take().run()
+    }
+
+    /// Stops: answers who waits, syncs and closes every log, and gives the data directory back. Nothing is lost by not
+    /// calling this but time at the next start.
+    pub fn close(&self) {
+        if self.is_closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.sync_queue.close();
+        self.sync();
+        self.purgatory.close();
+        for topic in self.topics.all() {
+            topic.partitions.iter().for_each(|partition| partition.close());
+        }
+        self.data_dir.release();
+    }
+
+    /// Says where clients reach this broker, once a listener knows.
+    pub fn advertise(&self, host: impl Into<String>, port: u16) {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Endpoint { host: host.into(), port };
+    }
+
+    /// The clock of this broker's drivers.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &BrokerConfig {
+        &self.config
+    }
+
+    /// The id of the cluster that this broker is.
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// Notes that threads sync and tick.
+    pub(crate) fn set_threaded(&self) {
+        self.has_threads.store(true, Ordering::Release);
+    }
+
+    /// Whether threads sync and tick; else the caller does.
+    pub(crate) fn has_threads(&self) -> bool {
+        self.has_threads.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    pub(crate) fn purgatory(&self) -> &Arc<Purgatory> {
+        &self.purgatory
+    }
+
+    pub(crate) fn sync_queue(&self) -> &Arc<SyncQueue> {
+        &self.sync_queue
+    }
+
+    pub(crate) fn offsets(&self) -> &SharedOffsets {
+        &self.offsets
+    }
+
+    pub(crate) fn producer_ids(&self) -> &ProducerIds {
+        &self.producer_ids
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        (self.ids)()
+    }
+
+    pub(crate) fn endpoint(&self) -> (String, u16) {
+        let endpoint = self.endpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        (endpoint.host.clone(), endpoint.port)
+    }
+
+    /// The partition that holds committed offsets; made when the first one comes.
+    pub(crate) fn offsets_journal(&self, now: Timestamp) -> Result<Arc<Partition>, Refusal> {
+        let topic = match self.topics.get(names::CONSUMER_OFFSETS) {
+            Some(topic) => topic,
+            None => {
+                let config = TopicConfig::parse([("cleanup.policy", Some("compact")), ("segment.bytes", Some("16777216"))]);
+                let config = config.map_err(|message| Refusal::new(ErrorCode::UNKNOWN_SERVER_ERROR, message))?;
+                let new = NewTopic { name: names::CONSUMER_OFFSETS, id: self.new_id(), partitions: 1, config };
+                match self.topics.create(new, now) {
+                    Ok(topic) => topic,
+                    // Another commit made it meanwhile.
+                    Err(refusal) => self.topics.get(names::CONSUMER_OFFSETS).ok_or(refusal)?,
+                }
+            }
+        };
+        topic.partition(0).cloned().ok_or_else(|| ErrorCode::COORDINATOR_NOT_AVAILABLE.into())
+    }
+
+    /// Deletes the committed offsets of a topic that is gone. Nobody waits for it: after a crash they are positions of
+    /// a topic id that does not exist.
+    pub(crate) fn forget_offsets(&self, topic: &str, now: Timestamp) {
+        let keys = self.offsets.keys_of_topic(topic);
+        if keys.is_empty() {
+            return;
+        }
+        let tombstones = keys.into_iter().map(|key| (key, None)).collect();
+        let journaled = self.offsets_journal(now).map_err(|refusal| refusal.code).and_then(|journal| {
+            let commit = GroupOffsets::journal(&journal, tombstones, now).map_err(|refusal| refusal.code)?;
+            self.sync_queue.mark_dirty(&journal);
+            self.sync_queue.nudge();
+            Ok(commit)
+        });
+        match journaled {
+            Ok(commit) => self.offsets.apply_commit(commit),
+            Err(code) => tracing::warn!("offsets of the deleted topic {topic} stay: {code}"),
+        }
+    }
+
+    fn replay_offsets(&self) -> Result<()> {
+        let Some(topic) = self.topics.get(names::CONSUMER_OFFSETS) else { return Ok(()) };
+        for partition in &topic.partitions {
+            self.offsets.replay(partition).map_err(|code| {
+                let reason = partition.offline_reason().unwrap_or_else(|| code.to_string());
+                let message = format!("read the committed offsets in {partition:?}: {reason}");
+                Error::new(ErrorKind::Corrupt, message)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("cluster_id", &self.cluster_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! Committed offsets of groups: kept in memory, journaled in `__consumer_offsets`, rebuilt from there at start.
+//!
+//! A commit is one batch in the journal, so it is there as a whole or not at all. It becomes readable when it is as
+//! durable as the policy says; of two commits of one position the later record in the journal wins, live and at start
+//! alike.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use streams_core::protocol::batch::{BatchBuilder, BatchOptions, Batches, Scratch};
+use streams_core::protocol::ErrorCode;
+use streams_core::time::Timestamp;
+
+use super::offset_records::{CommitKey, CommitValue};
+use crate::topics::partition::{AppendRefusal, Partition};
+
+/// How many bytes of the journal one step of the replay reads.
+const REPLAY_BYTES: usize = 1 << 20;
+
+/// A position of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Committed {
+    value: CommitValue,
+    /// The journal's offset of the record: later ones win.
+    record_offset: i64,
+}
+
+type Positions = BTreeMap<(String, i32), Committed>;
+
+/// The committed offsets of every group.
+#[derive(Debug, Default)]
+pub(crate) struct GroupOffsets {
+    groups: Mutex<BTreeMap<String, Positions>>,
+}
+
+/// A commit that the journal has, to be applied once it is durable.
+#[derive(Debug)]
+pub(crate) struct JournaledCommit {
+    entries: Vec<(CommitKey, Option<CommitValue>)>,
+    base_offset: i64,
+}
+
+impl GroupOffsets {
+    /// Rebuilds the positions from the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn replay(&self, journal: &Partition) -> Result<(), ErrorCode> {
+        let mut scratch = Scratch::default();
+        let (mut offset, end) = journal.bounds();
+        while offset < end {
+            let read = journal.read(offset, REPLAY_BYTES, true)?;
+            let before = offset;
+            for batch in Batches::new(&read.records) {
+                let batch = batch.map_err(|error| error.code())?;
+                offset = batch.next_offset().0;
+                if batch.is_control() {
+                    continue;
+                }
+                for record in batch.records(&mut scratch).map_err(|error| error.code())? {
+                    let record = record.map_err(|error| error.code())?;
+                    let Some(key) = record.key.and_then(CommitKey::decode) else { continue };
+                    self.apply(key, record.value.and_then(CommitValue::decode), record.offset.0);
+                }
+            }
+            if offset == before {
+                return Err(ErrorCode::CORRUPT_MESSAGE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a commit to the journal.
+    ///
+    /// # Errors
+    /// When the journal refuses.
+    pub(crate) fn journal(
+        journal: &Partition,
+        entries: Vec<(CommitKey, Option<CommitValue>)>,
+        now: Timestamp,
+    ) -> Result<JournaledCommit, AppendRefusal> {
+        let mut builder = BatchBuilder::default();
+        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+        for (key, value) in &entries {
+            key.encode(&mut key_bytes);
+            let value = value.as_ref().map(|value| {
+                value.encode(&mut value_bytes);
+                value_bytes.as_slice()
+            });
+            let append = builder.append(now, Some(&key_bytes), value);
+            append.map_err(|error| AppendRefusal::new(error.code(), error.to_string()))?;
+        }
+        let batch = builder.finish(&BatchOptions::default());
+        let batch = batch.map_err(|error| AppendRefusal::new(error.code(), error.to_string()))?;
+        let appended = journal.append_own(Bytes::copy_from_slice(batch), now)?;
+        Ok(JournaledCommit { entries, base_offset: appended.base_offset })
+    }
+
+    /// Makes a journaled commit readable.
+    pub(crate) fn apply_commit(&self, commit: JournaledCommit) {
+        for (record_offset, (key, value)) in (commit.base_offset..).zip(commit.entries) {
+            self.apply(key, value, record_offset);
+        }
+    }
+
+    fn apply(&self, key: CommitKey, value: Option<CommitValue>, record_offset: i64) {
+        let mut groups = self.lock();
+        let CommitKey { group, topic, partition } = key;
+        let position = (topic, partition);
+        match value {
+            Some(value) => {
+                let positions = groups.entry(group).or_default();
+                if positions.get(&position).is_none_or(|known| known.record_offset < record_offset) {
+                    positions.insert(position, Committed { value, record_offset });
+                }
+            }
+            None => {
+                if let Some(positions) = groups.get_mut(&group) {
+                    positions.remove(&position);
+                    if positions.is_empty() {
+                        groups.remove(&group);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The position of a group in one partition.
+    pub(crate) fn get(&self, group: &str, topic: &str, partition: i32) -> Option<CommitValue> {
+        let groups = self.lock();
+        let found = groups.get(group)?.get(&(topic.to_owned(), partition))?;
+        Some(found.value.clone())
+    }
+
+    /// Every position of a group, by topic and partition.
+    pub(crate) fn all(&self, group: &str) -> Vec<(String, i32, CommitValue)> {
+        let groups = self.lock();
+        let positions = groups.get(group).into_iter().flatten();
+        positions.map(|((topic, partition), found)| (topic.clone(), *partition, found.value.clone())).collect()
+    }
+
+    /// The keys of every position in a topic, to be deleted with it.
+    pub(crate) fn keys_of_topic(&self, topic: &str) -> Vec<CommitKey> {
+        let mut keys = Vec::new();
+        for (group, positions) in &*self.lock() {
+            for (name, partition) in positions.keys().filter(|(name, _)| name == topic) {
+                keys.push(CommitKey { group: group.clone(), topic: name.clone(), partition: *partition });
+            }
+        }
+        keys
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Positions>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The offsets, shared with the acknowledgements that apply them.
+pub(crate) type SharedOffsets = Arc<GroupOffsets>;

@@ -1,0 +1,46 @@
+//! DeleteTopics: by name or by id, one result for each asked for. The name is free again when the answer is given.
+
+use streams_core::protocol::messages::topics::{
+    DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
+};
+use streams_core::protocol::ErrorCode;
+use streams_core::time::Timestamp;
+use uuid::Uuid;
+
+use crate::broker::Broker;
+use crate::error::Refusal;
+use crate::topics::names;
+
+pub(super) fn handle(broker: &Broker, request: DeleteTopicsRequest, now: Timestamp) -> DeleteTopicsResponse {
+    let by_name = request.topic_names.into_iter().map(|name| DeleteTopicState { name: Some(name), topic_id: Uuid::nil() });
+    let responses = request.topics.into_iter().chain(by_name).map(|wanted| {
+        let (name, topic_id) = (wanted.name.clone(), wanted.topic_id);
+        match delete(broker, wanted, now) {
+            Ok((name, topic_id)) => {
+                DeletableTopicResult { name: Some(name), topic_id, ..DeletableTopicResult::default() }
+            }
+            Err(refusal) => DeletableTopicResult {
+                name,
+                topic_id,
+                error_code: refusal.code,
+                error_message: Some(refusal.to_string()),
+            },
+        }
+    });
+    DeleteTopicsResponse { responses: responses.collect(), ..DeleteTopicsResponse::default() }
+}
+
+fn delete(broker: &Broker, wanted: DeleteTopicState, now: Timestamp) -> Result<(String, Uuid), Refusal> {
+    let topic = match (wanted.name, wanted.topic_id.is_nil()) {
+        (Some(name), true) => broker.topics().get(&name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?,
+        (None, false) => broker.topics().get_by_id(wanted.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?,
+        _ => return Err(Refusal::new(ErrorCode::INVALID_REQUEST, "Give either a topic name or a topic id.")),
+    };
+    if names::is_internal(&topic.name) {
+        let message = format!("topic {} belongs to the broker", topic.name);
+        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+    }
+    broker.topics().delete(topic.id)?;
+    broker.forget_offsets(&topic.name, now);
+    Ok((topic.name.to_string(), topic.id))
+}

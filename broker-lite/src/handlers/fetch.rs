@@ -1,0 +1,188 @@
+//! Fetch: reads batches as they are stored, and waits until there are enough of them.
+//!
+//! The first partition that has data returns at least one whole batch whatever the limits say, so that no consumer
+//! gets stuck at a large batch (KIP-74). A fetch that finds less than `min_bytes` and no error is parked: every
+//! partition it asks for holds it, and the deadline is `max_wait_ms` away. Fetch sessions are declined: every answer
+//! carries session id 0, and clients then name their partitions each time (KIP-227 allows it).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use streams_core::protocol::messages::fetch::{
+    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
+};
+use streams_core::protocol::ErrorCode;
+use streams_core::time::Timestamp;
+use uuid::Uuid;
+
+use crate::broker::Broker;
+use crate::purgatory::Delayed;
+use crate::reply::{Completer, Reply, Ticket};
+use crate::topics::partition::Partition;
+
+/// Reads only what is committed.
+const READ_COMMITTED: i8 = 1;
+
+/// An epoch of -1 is not checked.
+const NO_EPOCH: i32 = -1;
+
+pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> Reply {
+    if request.session_id != 0 && request.session_epoch > 0 {
+        let response =
+            FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..FetchResponse::default() };
+        return Reply::Now(response.into());
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let wait = wait.min(broker.config().fetch_wait_max);
+    let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(broker.config().fetch_bytes_max);
+    let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max);
+    let plan = Plan::resolve(broker, request, bytes_max);
+    let read = plan.read();
+    if wait.is_zero() || plan.is_empty() || read.has_error || read.bytes >= bytes_min {
+        return Reply::Now(read.response.into());
+    }
+    let (ticket, completer) = Ticket::pair();
+    let delayed = Arc::new(DelayedFetch { plan, bytes_min, completer: Mutex::new(Some(completer)) });
+    delayed.park(broker, now + wait);
+    Reply::Later(ticket)
+}
+
+/// A fetch with its names resolved.
+struct Plan {
+    topics: Vec<PlannedTopic>,
+    bytes_max: usize,
+    is_read_committed: bool,
+}
+
+struct PlannedTopic {
+    name: String,
+    id: Uuid,
+    partitions: Vec<PlannedPartition>,
+}
+
+struct PlannedPartition {
+    wanted: FetchPartition,
+    found: Result<Arc<Partition>, ErrorCode>,
+}
+
+/// What one attempt found.
+struct Read {
+    response: FetchResponse,
+    bytes: usize,
+    has_error: bool,
+}
+
+impl Plan {
+    fn resolve(broker: &Broker, request: FetchRequest, bytes_max: usize) -> Self {
+        let topics = request.topics.into_iter().map(|topic| {
+            let found = broker.topics().resolve(&topic.topic, topic.topic_id);
+            let partitions = topic.partitions.into_iter().map(|wanted| {
+                let found = found.as_ref().map_err(|code| *code).and_then(|topic| {
+                    topic.partition(wanted.partition).cloned().ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                });
+                PlannedPartition { wanted, found }
+            });
+            PlannedTopic { name: topic.topic, id: topic.topic_id, partitions: partitions.collect() }
+        });
+        let topics = topics.collect();
+        Self { topics, bytes_max, is_read_committed: request.isolation_level == READ_COMMITTED }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.topics.iter().all(|topic| topic.partitions.is_empty())
+    }
+
+    fn read(&self) -> Read {
+        let mut read = Read { response: FetchResponse::default(), bytes: 0, has_error: false };
+        read.response.responses.reserve(self.topics.len());
+        for topic in &self.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for planned in &topic.partitions {
+                let left = self.bytes_max.saturating_sub(read.bytes);
+                let data = self.read_partition(planned, left, read.bytes == 0);
+                read.bytes += data.records.as_ref().map_or(0, Bytes::len);
+                read.has_error |= data.error_code.is_error() || data.diverging_epoch.epoch != NO_EPOCH;
+                partitions.push(data);
+            }
+            let name = topic.name.clone();
+            read.response.responses.push(FetchableTopicResponse { topic: name, topic_id: topic.id, partitions });
+        }
+        read
+    }
+
+    fn read_partition(&self, planned: &PlannedPartition, left: usize, is_first: bool) -> PartitionData {
+        let wanted = &planned.wanted;
+        let outcome = planned.found.as_ref().map_err(|code| *code).and_then(|partition| {
+            partition.check_epoch(wanted.current_leader_epoch)?;
+            if let Some((epoch, end_offset)) = partition.diverges(wanted.last_fetched_epoch, wanted.fetch_offset) {
+                return Ok(PartitionData {
+                    diverging_epoch: EpochEndOffset { epoch, end_offset },
+                    ..self.empty(wanted.partition, ErrorCode::NONE)
+                });
+            }
+            let bytes_max = usize::try_from(wanted.partition_max_bytes).unwrap_or(0).min(left);
+            let read = partition.read(wanted.fetch_offset, bytes_max, is_first)?;
+            Ok(PartitionData {
+                high_watermark: read.high_watermark,
+                last_stable_offset: read.high_watermark,
+                log_start_offset: read.log_start_offset,
+                records: Some(read.records),
+                ..self.empty(wanted.partition, ErrorCode::NONE)
+            })
+        });
+        outcome.unwrap_or_else(|code| self.empty(wanted.partition, code))
+    }
+
+    fn empty(&self, partition_index: i32, error_code: ErrorCode) -> PartitionData {
+        PartitionData {
+            partition_index,
+            error_code,
+            high_watermark: -1,
+            aborted_transactions: self.is_read_committed.then(Vec::new),
+            records: Some(Bytes::new()),
+            ..PartitionData::default()
+        }
+    }
+}
+
+/// A fetch that waits for records.
+pub(crate) struct DelayedFetch {
+    plan: Plan,
+    bytes_min: usize,
+    completer: Mutex<Option<Completer>>,
+}
+
+impl DelayedFetch {
+    /// Registers everywhere, then looks once more: an append in between found nobody to wake.
+    fn park(self: Arc<Self>, broker: &Broker, deadline: Timestamp) {
+        for planned in self.plan.topics.iter().flat_map(|topic| &topic.partitions) {
+            if let Ok(partition) = &planned.found {
+                partition.waiters().add(Arc::clone(&self) as Arc<dyn Delayed>);
+            }
+        }
+        broker.purgatory().park(Arc::clone(&self) as Arc<dyn Delayed>, deadline);
+        self.try_complete(false);
+    }
+}
+
+impl Delayed for DelayedFetch {
+    fn try_complete(&self, is_due: bool) -> bool {
+        if self.is_done() {
+            return true;
+        }
+        let read = self.plan.read();
+        if !is_due && !read.has_error && read.bytes < self.bytes_min {
+            return false;
+        }
+        let completer = self.completer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(completer) = completer {
+            completer.complete(read.response.into());
+        }
+        true
+    }
+
+    fn is_done(&self) -> bool {
+        self.completer.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}

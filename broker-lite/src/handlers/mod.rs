@@ -1,0 +1,75 @@
+//! What the broker does for each API: one file per API, each a function from a request to its answer.
+//!
+//! A handler decides and calls topics, coordinators and the purgatory; it knows no socket and no thread. Each part of
+//! a request (topic, partition, group) succeeds or fails on its own.
+
+mod api_versions;
+mod create_partitions;
+mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_configs;
+pub(crate) mod fetch;
+mod find_coordinator;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_commit;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod produce;
+
+use streams_core::protocol::{ApiKey, Request};
+use streams_core::time::Timestamp;
+use streams_core::{Error, ErrorKind};
+
+use crate::broker::{Broker, Context};
+use crate::reply::Reply;
+
+/// The APIs that this broker answers, and therefore advertises.
+pub(crate) const SUPPORTED: &[ApiKey] = &[
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::FindCoordinator,
+    ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::DeleteRecords,
+    ApiKey::InitProducerId,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::DescribeCluster,
+];
+
+/// Answers a request, or parks it.
+pub(crate) fn handle(broker: &Broker, context: &Context, request: Request, now: Timestamp) -> Reply {
+    match request {
+        Request::ApiVersions(request) => Reply::Now(api_versions::handle(context, &request).into()),
+        Request::Metadata(request) => Reply::Now(metadata::handle(broker, context, request, now).into()),
+        Request::DescribeCluster(request) => Reply::Now(metadata::describe_cluster(broker, &request).into()),
+        Request::Produce(request) => produce::handle(broker, request, now),
+        Request::Fetch(request) => fetch::handle(broker, request, now),
+        Request::ListOffsets(request) => Reply::Now(list_offsets::handle(broker, context, request).into()),
+        Request::OffsetForLeaderEpoch(request) => {
+            Reply::Now(offset_for_leader_epoch::handle(broker, request).into())
+        }
+        Request::CreateTopics(request) => Reply::Now(create_topics::handle(broker, request, now).into()),
+        Request::DeleteTopics(request) => Reply::Now(delete_topics::handle(broker, request, now).into()),
+        Request::CreatePartitions(request) => Reply::Now(create_partitions::handle(broker, request, now).into()),
+        Request::DeleteRecords(request) => Reply::Now(delete_records::handle(broker, request).into()),
+        Request::DescribeConfigs(request) => Reply::Now(describe_configs::handle(broker, request).into()),
+        Request::FindCoordinator(request) => Reply::Now(find_coordinator::handle(broker, context, request).into()),
+        Request::OffsetCommit(request) => offset_commit::handle(broker, request, now),
+        Request::OffsetFetch(request) => Reply::Now(offset_fetch::handle(broker, context, request).into()),
+        Request::InitProducerId(request) => Reply::Now(init_producer_id::handle(broker, &request).into()),
+        other => Reply::Close(Error::new(
+            ErrorKind::Refused,
+            format!("api {} is not offered by this broker", other.api_key()),
+        )),
+    }
+}

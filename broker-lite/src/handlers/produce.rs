@@ -1,0 +1,143 @@
+//! Produce: appends one batch to each partition and answers when the appends are as durable as the policy says.
+//!
+//! 1. Append to every partition; each succeeds or fails on its own.
+//! 2. Under `os` and `interval` the records are visible: wake who waits for them and answer.
+//! 3. Under `fsync` mark the partitions dirty, register the answer, and let the next round sync, make the records
+//!    visible and answer. A partition whose sync failed answers with a storage error then.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use streams_core::protocol::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceResponse,
+};
+use streams_core::protocol::ErrorCode;
+use streams_core::time::Timestamp;
+
+use crate::broker::Broker;
+use crate::reply::{Reply, Ticket};
+use crate::topics::partition::{AppendRefusal, Partition};
+use crate::topics::{names, Topic};
+
+/// Every replica, of which there is one.
+const ACKS_ALL: i16 = -1;
+/// No answer wanted.
+const ACKS_NONE: i16 = 0;
+
+/// An append that waits for a sync: where its answer stands in the response.
+struct Unsynced {
+    partition: Arc<Partition>,
+    topic_at: usize,
+    partition_at: usize,
+}
+
+pub(super) fn handle(broker: &Broker, request: ProduceRequest, now: Timestamp) -> Reply {
+    let acks = request.acks;
+    let mut unsynced = Vec::new();
+    let mut response = ProduceResponse::default();
+    for data in request.topic_data {
+        let topic = broker.topics().resolve(&data.name, data.topic_id);
+        let mut partition_responses = Vec::with_capacity(data.partition_data.len());
+        for part in data.partition_data {
+            let index = part.index;
+            let outcome = check(&topic, acks).and_then(|topic| append(broker, topic, part, now));
+            if let Ok((_, Some(partition))) = &outcome {
+                let (topic_at, partition_at) = (response.responses.len(), partition_responses.len());
+                unsynced.push(Unsynced { partition: Arc::clone(partition), topic_at, partition_at });
+            }
+            partition_responses.push(match outcome {
+                Ok((appended, _)) => appended,
+                Err(refusal) => refused(index, refusal),
+            });
+        }
+        let topic = TopicProduceResponse { name: data.name, topic_id: data.topic_id, partition_responses };
+        response.responses.push(topic);
+    }
+    if unsynced.is_empty() || acks == ACKS_NONE {
+        if !unsynced.is_empty() {
+            broker.sync_queue().nudge();
+        }
+        return Reply::Now(response.into());
+    }
+    let (ticket, completer) = Ticket::pair();
+    broker.sync_queue().after_sync(Box::new(move || {
+        report_failed_syncs(&mut response, &unsynced);
+        completer.complete(response.into());
+    }));
+    Reply::Later(ticket)
+}
+
+fn check(topic: &Result<Arc<Topic>, ErrorCode>, acks: i16) -> Result<&Arc<Topic>, AppendRefusal> {
+    if !(ACKS_ALL..=1).contains(&acks) {
+        return Err(AppendRefusal::from(ErrorCode::INVALID_REQUIRED_ACKS));
+    }
+    let topic = topic.as_ref().map_err(|code| AppendRefusal::from(*code))?;
+    if names::is_internal(&topic.name) {
+        return Err(AppendRefusal::new(
+            ErrorCode::INVALID_TOPIC_EXCEPTION,
+            format!("topic {} is written by the broker only", topic.name),
+        ));
+    }
+    if acks == ACKS_ALL && topic.config.min_insync_replicas() > 1 {
+        return Err(AppendRefusal::new(
+            ErrorCode::NOT_ENOUGH_REPLICAS,
+            format!("topic {} wants {} in-sync replicas and has 1", topic.name, topic.config.min_insync_replicas()),
+        ));
+    }
+    Ok(topic)
+}
+
+type Appended = (PartitionProduceResponse, Option<Arc<Partition>>);
+
+/// Appends one batch; returns the partition too when a sync must follow before the answer.
+fn append(
+    broker: &Broker,
+    topic: &Topic,
+    data: PartitionProduceData,
+    now: Timestamp,
+) -> Result<Appended, AppendRefusal> {
+    let partition = topic.partition(data.index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    let records: Bytes = data.records.unwrap_or_default();
+    let appended = partition.append(records, now)?;
+    let response = PartitionProduceResponse {
+        index: data.index,
+        base_offset: appended.base_offset,
+        log_append_time_ms: appended.log_append_time_ms,
+        log_start_offset: appended.log_start_offset,
+        ..PartitionProduceResponse::default()
+    };
+    broker.sync_queue().mark_dirty(partition);
+    if broker.sync_queue().awaits_sync() {
+        return Ok((response, Some(Arc::clone(partition))));
+    }
+    partition.wake();
+    Ok((response, None))
+}
+
+fn refused(index: i32, refusal: AppendRefusal) -> PartitionProduceResponse {
+    let record_errors = refusal.record.map(|batch_index| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: refusal.message.clone(),
+    });
+    PartitionProduceResponse {
+        index,
+        error_code: refusal.code,
+        base_offset: -1,
+        record_errors: record_errors.into_iter().collect(),
+        error_message: refusal.message,
+        ..PartitionProduceResponse::default()
+    }
+}
+
+/// After the round: what could not be synced is not acknowledged.
+fn report_failed_syncs(response: &mut ProduceResponse, unsynced: &[Unsynced]) {
+    for Unsynced { partition, topic_at, partition_at } in unsynced {
+        let Some(message) = partition.offline_reason() else { continue };
+        let topic = response.responses.get_mut(*topic_at);
+        if let Some(answer) = topic.and_then(|topic| topic.partition_responses.get_mut(*partition_at)) {
+            let refusal = AppendRefusal::new(ErrorCode::KAFKA_STORAGE_ERROR, message);
+            *answer = refused(answer.index, refusal);
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! One partition: its log behind a lock, its leader epochs, and the requests that wait for it.
+//!
+//! The high watermark is the log's visible end. Whoever moves it (an append, or a sync under `fsync`) calls
+//! [`Partition::wake`] after releasing the lock. A log that cannot be opened, or whose sync failed, is offline: it
+//! answers with a storage error and the reason stays for whoever asks. A deleted partition answers that it is unknown.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use streams_core::protocol::ErrorCode;
+use streams_core::time::Timestamp;
+use streams_core::{Offset, Result};
+
+use super::epochs::Epochs;
+use crate::disk::Disk;
+use crate::log::{AppendContext, Log, LogConfig, LogError, Origin};
+use crate::purgatory::Waiters;
+
+/// An epoch that a client does not know.
+const NO_EPOCH: i32 = -1;
+
+/// Where a partition's log lies, and what it is called.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) directory: PathBuf,
+    pub(crate) topic: &'a str,
+    pub(crate) index: usize,
+}
+
+/// One partition.
+pub(crate) struct Partition {
+    name: String,
+    index: i32,
+    epochs: Epochs,
+    state: Mutex<State>,
+    waiters: Waiters,
+    is_in_sync_queue: AtomicBool,
+}
+
+#[derive(Debug)]
+enum State {
+    Online(Log),
+    Offline(String),
+    Deleted,
+}
+
+/// Where a batch went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Appended {
+    pub(crate) base_offset: i64,
+    pub(crate) log_append_time_ms: i64,
+    pub(crate) log_start_offset: i64,
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub(crate) struct PartitionRead {
+    pub(crate) high_watermark: i64,
+    pub(crate) log_start_offset: i64,
+    pub(crate) records: Bytes,
+}
+
+/// Why a batch was not appended.
+#[derive(Debug)]
+pub(crate) struct AppendRefusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<String>,
+    /// The record at fault, by its index in the batch.
+    pub(crate) record: Option<i32>,
+}
+
+impl AppendRefusal {
+    /// A refusal that explains itself.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()), record: None }
+    }
+}
+
+impl From<ErrorCode> for AppendRefusal {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, message: None, record: None }
+    }
+}
+
+impl Partition {
+    /// Makes the first log of a new partition.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn create(place: Place<'_>, config: LogConfig, now: Timestamp) -> Result<Self> {
+        let name = format!("{}-{}", place.topic, place.index);
+        let (log, _) = Log::open(place.disk, &place.directory, config, now)?;
+        Ok(Self::new(name, place.index, Epochs::new(), State::Online(log)))
+    }
+
+    /// Opens a partition that was there before and begins its next leader epoch. One that cannot be opened is
+    /// offline, so that the others can work.
+    pub(crate) fn open(place: Place<'_>, config: LogConfig, epochs: &[(i32, i64)], now: Timestamp) -> Self {
+        let name = format!("{}-{}", place.topic, place.index);
+        match Log::open(place.disk, &place.directory, config, now) {
+            Ok((log, recovery)) => {
+                if let Some(cut) = recovery.truncated {
+                    tracing::info!("{name}: {cut}");
+                }
+                let epochs = Epochs::restarted(epochs, log.end_offset().0);
+                Self::new(name, place.index, epochs, State::Online(log))
+            }
+            Err(error) => {
+                let reason = error.report();
+                tracing::error!("partition {name} is offline: {reason}");
+                let epochs = Epochs::restarted(epochs, i64::MAX);
+                Self::new(name, place.index, epochs, State::Offline(reason))
+            }
+        }
+    }
+
+    fn new(name: String, index: usize, epochs: Epochs, state: State) -> Self {
+        Self {
+            name,
+            index: i32::try_from(index).unwrap_or(i32::MAX),
+            epochs,
+            state: Mutex::new(state),
+            waiters: Waiters::default(),
+            is_in_sync_queue: AtomicBool::new(false),
+        }
+    }
+
+    /// The number within the topic.
+    pub(crate) fn index(&self) -> i32 {
+        self.index
+    }
+
+    /// The leader epochs.
+    pub(crate) fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// The leader epoch in force.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.epochs.current()
+    }
+
+    /// The requests that wait for this partition.
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    /// Tries the waiting requests, because there is more to read.
+    pub(crate) fn wake(&self) {
+        self.waiters.wake(false);
+    }
+
+    /// Appends a client's batch.
+    ///
+    /// # Errors
+    /// The refusal of the log, for the client.
+    pub(crate) fn append(&self, batch: Bytes, now: Timestamp) -> Result<Appended, AppendRefusal> {
+        self.append_from(Origin::Client, batch, now)
+    }
+
+    /// Appends a batch of the broker's own.
+    ///
+    /// # Errors
+    /// The refusal of the log.
+    pub(crate) fn append_own(&self, batch: Bytes, now: Timestamp) -> Result<Appended, AppendRefusal> {
+        self.append_from(Origin::Broker, batch, now)
+    }
+
+    fn append_from(&self, origin: Origin, batch: Bytes, now: Timestamp) -> Result<Appended, AppendRefusal> {
+        let context = AppendContext { now, leader_epoch: self.leader_epoch(), origin };
+        let mut state = self.lock();
+        let log = state.log_mut().map_err(|code| AppendRefusal { message: state_reason(&self.name), ..code.into() })?;
+        let appended = log.append(batch, &context).map_err(|error| self.refusal(&error))?;
+        Ok(Appended {
+            base_offset: appended.base_offset.0,
+            log_append_time_ms: appended.log_append_time.0,
+            log_start_offset: appended.log_start_offset.0,
+        })
+    }
+
+    fn refusal(&self, error: &LogError) -> AppendRefusal {
+        let message = error.error().report();
+        if error.code() == ErrorCode::KAFKA_STORAGE_ERROR {
+            tracing::error!("append to {}: {message}", self.name);
+        }
+        AppendRefusal { code: error.code(), message: Some(message), record: error.record() }
+    }
+
+    /// Reads whole batches from the one that contains `offset`. `at_least_one` returns the first batch even when it
+    /// is larger than `bytes_max`.
+    ///
+    /// # Errors
+    /// Out of range, or a storage error.
+    pub(crate) fn read(&self, offset: i64, bytes_max: usize, at_least_one: bool) -> Result<PartitionRead, ErrorCode> {
+        let mut state = self.lock();
+        let log = state.log_mut()?;
+        let (start, end) = (log.start_offset(), log.visible_end());
+        let offset = Offset(offset);
+        if offset < start || offset > end {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        let records = if offset == end {
+            Bytes::new()
+        } else {
+            log.read(offset, bytes_max, end, at_least_one).map_err(|error| self.read_error(&error))?
+        };
+        Ok(PartitionRead { high_watermark: end.0, log_start_offset: start.0, records })
+    }
+
+    fn read_error(&self, error: &LogError) -> ErrorCode {
+        tracing::error!("read {}: {}", self.name, error.error().report());
+        error.code()
+    }
+
+    /// The first offset and the high watermark; both 0 while there is no log.
+    pub(crate) fn bounds(&self) -> (i64, i64) {
+        match &*self.lock() {
+            State::Online(log) => (log.start_offset().0, log.visible_end().0),
+            _ => (0, 0),
+        }
+    }
+
+    /// The largest timestamp of any record.
+    pub(crate) fn max_timestamp(&self) -> Timestamp {
+        match &*self.lock() {
+            State::Online(log) => log.max_timestamp(),
+            _ => Timestamp::UNKNOWN,
+        }
+    }
+
+    /// The first visible record at or after a time, as (timestamp, offset).
+    ///
+    /// # Errors
+    /// A storage error.
+    pub(crate) fn offset_at(&self, time: Timestamp) -> Result<Option<(i64, i64)>, ErrorCode> {
+        let mut state = self.lock();
+        let log = state.log_mut()?;
+        let found = log.offset_for_timestamp(time).map_err(|error| self.read_error(&error))?;
+        Ok(found.map(|(offset, timestamp)| (timestamp.0, offset.0)))
+    }
+
+    /// Makes `offset` the first one, durably; returns the first offset. An earlier offset changes nothing.
+    ///
+    /// # Errors
+    /// A storage error.
+    pub(crate) fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
+        let start = {
+            let mut state = self.lock();
+            let log = state.log_mut()?;
+            if offset > log.start_offset().0 {
+                return Err(ErrorCode::POLICY_VIOLATION);
+            }
+            log.start_offset().0
+        };
+        self.wake();
+        Ok(start)
+    }
+
+    /// Compares a client's idea of the leader epoch with the one in force.
+    ///
+    /// # Errors
+    /// When it is older or newer.
+    pub(crate) fn check_epoch(&self, epoch: i32) -> Result<(), ErrorCode> {
+        match epoch {
+            NO_EPOCH => Ok(()),
+            epoch if epoch < self.leader_epoch() => Err(ErrorCode::FENCED_LEADER_EPOCH),
+            epoch if epoch > self.leader_epoch() => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            _ => Ok(()),
+        }
+    }
+
+    /// The largest epoch up to `epoch` and where it ended.
+    pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        let (_, end) = self.bounds();
+        self.epochs.end_of(epoch, end)
+    }
+
+    /// Where a client that read up to `offset` in `epoch` has to go back to, if its records are gone.
+    pub(crate) fn diverges(&self, epoch: i32, offset: i64) -> Option<(i32, i64)> {
+        if epoch == NO_EPOCH {
+            return None;
+        }
+        self.end_of_epoch(epoch).filter(|(known, end)| *known < epoch || *end < offset)
+    }
+
+    /// Takes a place in the sync queue; false when it has one already.
+    pub(crate) fn enter_sync_queue(&self) -> bool {
+        !self.is_in_sync_queue.swap(true, Ordering::SeqCst)
+    }
+
+    /// Makes what was appended durable, without holding the lock while the disk works, and wakes readers.
+    pub(crate) fn sync(&self) {
+        self.is_in_sync_queue.store(false, Ordering::SeqCst);
+        let ticket = match &*self.lock() {
+            State::Online(log) => log.begin_sync(),
+            _ => None,
+        };
+        let Some(ticket) = ticket else { return };
+        let synced = ticket.run();
+        if let State::Online(log) = &mut *self.lock() {
+            if let Err(error) = log.complete_sync(synced) {
+                tracing::error!("sync {}: {}", self.name, error.error().report());
+            }
+        }
+        self.wake();
+    }
+
+    /// Why this partition takes no appends, if it does not.
+    pub(crate) fn offline_reason(&self) -> Option<String> {
+        match &*self.lock() {
+            State::Online(log) => log.stopped().map(str::to_owned),
+            State::Offline(reason) => Some(reason.clone()),
+            State::Deleted => Some("the topic was deleted".to_owned()),
+        }
+    }
+
+    /// Deletes old segments and forgets silent producers.
+    pub(crate) fn maintain(&self, now: Timestamp) {
+        if let State::Online(log) = &mut *self.lock() {
+            log.expire_producers(now);
+        }
+    }
+
+    /// Closes the log; whoever waits is answered. The data is removed by the caller.
+    pub(crate) fn delete(&self) {
+        *self.lock() = State::Deleted;
+        self.waiters.wake(true);
+    }
+
+    /// Syncs and closes the log, because the broker stops.
+    pub(crate) fn close(&self) {
+        let state = std::mem::replace(&mut *self.lock(), State::Offline("the broker is stopping".to_owned()));
+        if let State::Online(log) = state {
+            if let Err(error) = log.close() {
+                tracing::error!("close {}: {}", self.name, error.error().report());
+            }
+        }
+        self.waiters.wake(true);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn log_mut(&mut self) -> Result<&mut Log, ErrorCode> {
+        match self {
+            Self::Online(log) => Ok(log),
+            Self::Offline(_) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Self::Deleted => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        }
+    }
+}
+
+fn state_reason(name: &str) -> Option<String> {
+    Some(format!("partition {name} is offline; the broker's log says why"))
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Partition({})", self.name)
+    }
+}
