@@ -233,7 +233,8 @@ impl Broker {
         let topic = match self.topics.get(names::CONSUMER_OFFSETS) {
             Some(topic) => topic,
             None => {
-                let config = TopicConfig::parse([("cleanup.policy", Some("compact")), ("segment.bytes", Some("16777216"))]);
+                let config =
+                    TopicConfig::parse([("cleanup.policy", Some("compact")), ("segment.bytes", Some("16777216"))]);
                 let config = config.map_err(|message| Refusal::new(ErrorCode::UNKNOWN_SERVER_ERROR, message))?;
                 let new = NewTopic { name: names::CONSUMER_OFFSETS, id: self.new_id(), partitions: 1, config };
                 match self.topics.create(new, now) {

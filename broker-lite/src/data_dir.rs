@@ -233,7 +233,8 @@ mod tests {
     fn the_cluster_id_stays() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("data/inner");
-        let first = DataDir::open(Arc::new(RealDisk), &path, "1", Uuid::from_u128(1)).expect("made").cluster_id().to_owned();
+        let first =
+            DataDir::open(Arc::new(RealDisk), &path, "1", Uuid::from_u128(1)).expect("made").cluster_id().to_owned();
         assert_eq!(first, "AAAAAAAAAAAAAAAAAAAAAQ");
         let again = open(&path).expect("opened");
         assert_eq!(again.cluster_id(), first);

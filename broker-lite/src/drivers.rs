@@ -19,9 +19,7 @@ const TICK_MAX: Duration = Duration::from_secs(1);
 pub(crate) fn start(broker: &Arc<Broker>) -> Result<()> {
     broker.set_threaded();
     let (queue, weak) = (Arc::clone(broker.sync_queue()), Arc::downgrade(broker));
-    spawn("broker-sync", move || {
-        while queue.wait() && with(&weak, |broker| _ = broker.sync()) {}
-    })?;
+    spawn("broker-sync", move || while queue.wait() && with(&weak, |broker| _ = broker.sync()) {})?;
     let (purgatory, clock, weak) = (Arc::clone(broker.purgatory()), Arc::clone(broker.clock()), Arc::downgrade(broker));
     spawn("broker-timer", move || {
         while purgatory.wait_for_deadline(clock.now(), TICK_MAX) && with(&weak, |broker| broker.tick(clock.now())) {}
@@ -38,4 +36,3 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
     let builder = std::thread::Builder::new().name(name.to_owned());
     builder.spawn(run).map(drop).context(|| format!("start the thread {name}"))
 }
-

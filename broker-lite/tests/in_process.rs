@@ -21,8 +21,8 @@ use streams_core::protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use streams_core::protocol::messages::topics::{
-    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicState, DeleteTopicsRequest,
-    DeleteTopicsResponse,
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicState,
+    DeleteTopicsRequest, DeleteTopicsResponse,
 };
 use streams_core::protocol::messages::transactions::{InitProducerIdRequest, InitProducerIdResponse};
 use streams_core::protocol::{ErrorCode, Request, Response};
@@ -205,9 +205,7 @@ fn deleting_a_topic_answers_who_waits_for_it_and_frees_its_name() {
 
 #[test]
 fn only_synced_records_are_acknowledged_and_seen() {
-    let broker = Arc::new(
-        Broker::builder().disk(Arc::new(MemoryDisk::new())).sync(SyncPolicy::Fsync).open().unwrap(),
-    );
+    let broker = Arc::new(Broker::builder().disk(Arc::new(MemoryDisk::new())).sync(SyncPolicy::Fsync).open().unwrap());
     let mut client = broker.in_process();
     create(&mut client, "orders", &[]);
     let request = produce_request("orders", batch(&["a"], &BatchOptions::default()), -1);

@@ -122,12 +122,8 @@ mod tests {
         key.encode(&mut bytes);
         assert_eq!(bytes, [0, 1, 0, 1, b'g', 0, 2, b't', b'1', 0, 0, 0, 3]);
         assert_eq!(CommitKey::decode(&bytes), Some(key));
-        let value = CommitValue {
-            offset: 258,
-            leader_epoch: 2,
-            metadata: "m".to_owned(),
-            commit_timestamp: Timestamp(5),
-        };
+        let value =
+            CommitValue { offset: 258, leader_epoch: 2, metadata: "m".to_owned(), commit_timestamp: Timestamp(5) };
         value.encode(&mut bytes);
         assert_eq!(bytes, [0, 3, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 2, 0, 1, b'm', 0, 0, 0, 0, 0, 0, 0, 5]);
         assert_eq!(CommitValue::decode(&bytes), Some(value));

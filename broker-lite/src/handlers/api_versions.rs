@@ -35,11 +35,7 @@ pub(super) fn handle(context: &Context, request: &ApiVersionsRequest) -> ApiVers
         api_keys: api_keys.collect(),
         supported_features: FEATURES
             .iter()
-            .map(|(name, level)| SupportedFeatureKey {
-                name: (*name).to_owned(),
-                min_version: 1,
-                max_version: *level,
-            })
+            .map(|(name, level)| SupportedFeatureKey { name: (*name).to_owned(), min_version: 1, max_version: *level })
             .collect(),
         finalized_features_epoch: FEATURES_EPOCH,
         finalized_features: FEATURES

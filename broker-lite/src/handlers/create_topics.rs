@@ -53,8 +53,7 @@ fn create(
     let partitions = partition_count(broker, wanted)?;
     check_replication(broker, wanted)?;
     let entries = wanted.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
-    let config =
-        TopicConfig::parse(entries).map_err(|message| Refusal::new(ErrorCode::INVALID_CONFIG, message))?;
+    let config = TopicConfig::parse(entries).map_err(|message| Refusal::new(ErrorCode::INVALID_CONFIG, message))?;
     let mut result = CreatableTopicResult {
         name: wanted.name.clone(),
         num_partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
@@ -80,7 +79,10 @@ fn partition_count(broker: &Broker, wanted: &CreatableTopic) -> Result<usize, Re
         count => count,
     };
     usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
-        Refusal::new(ErrorCode::INVALID_PARTITIONS, "Number of partitions must be larger than 0, or -1 for the default.")
+        Refusal::new(
+            ErrorCode::INVALID_PARTITIONS,
+            "Number of partitions must be larger than 0, or -1 for the default.",
+        )
     })
 }
 

@@ -16,10 +16,8 @@ pub(super) fn handle(broker: &Broker, request: DeleteRecordsRequest) -> DeleteRe
     let topics = request.topics.into_iter().map(|topic| {
         let found = broker.topics().get(&topic.name);
         let partitions = topic.partitions.iter().map(|wanted| {
-            let outcome = found
-                .as_ref()
-                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                .and_then(|topic| delete(topic, wanted));
+            let outcome =
+                found.as_ref().ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|topic| delete(topic, wanted));
             let (low_watermark, error_code) = match outcome {
                 Ok(low_watermark) => (low_watermark, ErrorCode::NONE),
                 Err(code) => (-1, code),

@@ -12,7 +12,8 @@ use crate::error::Refusal;
 use crate::topics::names;
 
 pub(super) fn handle(broker: &Broker, request: DeleteTopicsRequest, now: Timestamp) -> DeleteTopicsResponse {
-    let by_name = request.topic_names.into_iter().map(|name| DeleteTopicState { name: Some(name), topic_id: Uuid::nil() });
+    let by_name =
+        request.topic_names.into_iter().map(|name| DeleteTopicState { name: Some(name), topic_id: Uuid::nil() });
     let responses = request.topics.into_iter().chain(by_name).map(|wanted| {
         let (name, topic_id) = (wanted.name.clone(), wanted.topic_id);
         match delete(broker, wanted, now) {

@@ -25,7 +25,9 @@ pub(super) fn handle(broker: &Broker, request: DescribeConfigsRequest) -> Descri
         let outcome = match resource.resource_type {
             RESOURCE_TOPIC => topic(broker, &resource, with_synonyms),
             RESOURCE_BROKER => this_broker(broker, &resource),
-            other => Err(Refusal::new(ErrorCode::INVALID_REQUEST, format!("resource type {other} has no configs here"))),
+            other => {
+                Err(Refusal::new(ErrorCode::INVALID_REQUEST, format!("resource type {other} has no configs here")))
+            }
         };
         let (error_code, error_message, configs) = match outcome {
             Ok(configs) => (ErrorCode::NONE, None, configs),

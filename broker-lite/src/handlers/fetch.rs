@@ -29,8 +29,7 @@ const NO_EPOCH: i32 = -1;
 
 pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> Reply {
     if request.session_id != 0 && request.session_epoch > 0 {
-        let response =
-            FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..FetchResponse::default() };
+        let response = FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..FetchResponse::default() };
         return Reply::Now(response.into());
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));

@@ -61,7 +61,11 @@ fn look_up(
         MAX_TIMESTAMP => {
             since(MAX_TIMESTAMP_SINCE)?;
             let largest = partition.max_timestamp();
-            if largest.0 < 0 { none } else { partition.offset_at(largest)?.unwrap_or(none) }
+            if largest.0 < 0 {
+                none
+            } else {
+                partition.offset_at(largest)?.unwrap_or(none)
+            }
         }
         EARLIEST_LOCAL => {
             since(EARLIEST_LOCAL_SINCE)?;

@@ -16,12 +16,7 @@ use crate::topics::{names, NewTopic, Topic};
 const ENDPOINT_BROKERS: i8 = 1;
 const ENDPOINT_CONTROLLERS: i8 = 2;
 
-pub(super) fn handle(
-    broker: &Broker,
-    context: &Context,
-    request: MetadataRequest,
-    now: Timestamp,
-) -> MetadataResponse {
+pub(super) fn handle(broker: &Broker, context: &Context, request: MetadataRequest, now: Timestamp) -> MetadataResponse {
     let wanted = request.topics.filter(|topics| context.api_version > 0 || !topics.is_empty());
     let may_create = request.allow_auto_topic_creation && broker.config().auto_create_topics;
     let topics = match wanted {

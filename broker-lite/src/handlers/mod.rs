@@ -55,9 +55,7 @@ pub(crate) fn handle(broker: &Broker, context: &Context, request: Request, now: 
         Request::Produce(request) => produce::handle(broker, request, now),
         Request::Fetch(request) => fetch::handle(broker, request, now),
         Request::ListOffsets(request) => Reply::Now(list_offsets::handle(broker, context, request).into()),
-        Request::OffsetForLeaderEpoch(request) => {
-            Reply::Now(offset_for_leader_epoch::handle(broker, request).into())
-        }
+        Request::OffsetForLeaderEpoch(request) => Reply::Now(offset_for_leader_epoch::handle(broker, request).into()),
         Request::CreateTopics(request) => Reply::Now(create_topics::handle(broker, request, now).into()),
         Request::DeleteTopics(request) => Reply::Now(delete_topics::handle(broker, request, now).into()),
         Request::CreatePartitions(request) => Reply::Now(create_partitions::handle(broker, request, now).into()),

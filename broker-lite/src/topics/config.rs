@@ -133,9 +133,7 @@ impl TopicConfig {
     ///
     /// # Errors
     /// A message that names the configuration, the value and what is allowed.
-    pub(crate) fn parse<'a>(
-        entries: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
-    ) -> Result<Self, String> {
+    pub(crate) fn parse<'a>(entries: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Result<Self, String> {
         let mut config = Self::default();
         for (name, value) in entries {
             if IGNORED.contains(&name) {
@@ -171,7 +169,11 @@ impl TopicConfig {
             retention_ms: self.number("retention.ms"),
             retention_bytes: self.number("retention.bytes"),
             cleanup_policy: CleanupPolicy { delete: self.has_policy("delete"), compact: self.has_policy("compact") },
-            message_timestamp_type: if is_broker_time { TimestampType::LogAppendTime } else { TimestampType::CreateTime },
+            message_timestamp_type: if is_broker_time {
+                TimestampType::LogAppendTime
+            } else {
+                TimestampType::CreateTime
+            },
             message_timestamp_before_max_ms: self.number("message.timestamp.before.max.ms"),
             message_timestamp_after_max_ms: self.number("message.timestamp.after.max.ms"),
             delete_retention_ms: self.number("delete.retention.ms"),
@@ -257,12 +259,24 @@ mod tests {
 
     #[rstest::rstest]
     #[case("cleanup.policy", "compact,delete", "")]
-    #[case("cleanup.policy", "shred", "Invalid value shred for configuration cleanup.policy: expected a list of delete, compact")]
+    #[case(
+        "cleanup.policy",
+        "shred",
+        "Invalid value shred for configuration cleanup.policy: expected a list of delete, compact"
+    )]
     #[case("retention.ms", "-1", "")]
-    #[case("retention.ms", "soon", "Invalid value soon for configuration retention.ms: expected a whole number between -1 and 9223372036854775807")]
+    #[case(
+        "retention.ms",
+        "soon",
+        "Invalid value soon for configuration retention.ms: expected a whole number between -1 and 9223372036854775807"
+    )]
     #[case("retention", "1", "Unknown topic config name: retention")]
     #[case("preallocate", "yes", "Invalid value yes for configuration preallocate: expected true or false")]
-    #[case("min.cleanable.dirty.ratio", "1.5", "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: expected a number between 0 and 1")]
+    #[case(
+        "min.cleanable.dirty.ratio",
+        "1.5",
+        "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: expected a number between 0 and 1"
+    )]
     #[case("message.format.version", "2.8", "")]
     fn values_are_checked(#[case] name: &str, #[case] value: &str, #[case] message: &str) {
         let outcome = TopicConfig::parse([(name, Some(value))]);

@@ -208,7 +208,8 @@ impl Topics {
         let topic = self.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         let now_has = topic.partitions.len();
         let Some(wanted) = usize::try_from(count).ok().filter(|wanted| *wanted > now_has) else {
-            let message = format!("Topic currently has {now_has} partitions, which is not lower than requested {count}.");
+            let message =
+                format!("Topic currently has {now_has} partitions, which is not lower than requested {count}.");
             return Err(Refusal::new(ErrorCode::INVALID_PARTITIONS, message));
         };
         self.check_room(&self.read(), wanted - now_has)?;
