@@ -85,10 +85,12 @@ fn main() -> Result<()> {
     for hops in [0, 1, 5, 10] {
         let topology = chain(hops)?;
         let mut failure = None;
-        let chained = fastest(|| run_chain(&topology).unwrap_or_else(|error| {
-            failure = Some(error);
-            0
-        }));
+        let chained = fastest(|| {
+            run_chain(&topology).unwrap_or_else(|error| {
+                failure = Some(error);
+                0
+            })
+        });
         if let Some(error) = failure {
             return Err(error);
         }

@@ -404,11 +404,7 @@ impl Consumer {
     ///
     /// # Errors
     /// As [`Self::commit_sync`].
-    pub fn committed(
-        &mut self,
-        clock: &dyn Clock,
-        partitions: &[TopicPartition],
-    ) -> Result<CommittedPositions> {
+    pub fn committed(&mut self, clock: &dyn Clock, partitions: &[TopicPartition]) -> Result<CommittedPositions> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }

@@ -65,9 +65,9 @@ impl Idempotence {
         }
     }
 
-    /// Whether a new epoch is needed, so that nothing new is numbered until all that is numbered has ended.
+    /// Whether a new epoch is needed or asked for, so that what lost its sequence waits for it.
     pub(super) fn is_stale(&self) -> bool {
-        matches!(self.state, State::Stale(_))
+        matches!(self.state, State::Stale(_) | State::Asking { old: Some(_) })
     }
 
     /// The id must be replaced: a batch with a sequence number was given up, or the broker forgot the producer.

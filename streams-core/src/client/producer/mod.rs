@@ -173,9 +173,10 @@ impl Producer {
         let mut wait = wait.min(self.next_wakeup(now));
         while let Some(completed) = self.requests.poll(now, wait)? {
             self.complete(now, completed);
+            self.send_ready(now)?;
             wait = Duration::ZERO;
         }
-        self.send_ready(now)
+        Ok(())
     }
 
     /// How long nothing is due: no batch to send, no time-out to notice.
