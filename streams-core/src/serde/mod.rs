@@ -11,6 +11,8 @@ mod json;
 mod nullable;
 mod postcard;
 mod primitives;
+mod stored;
+mod windowed;
 
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ pub use self::json::Json;
 pub use self::nullable::OptionSerde;
 pub use self::postcard::Postcard;
 pub use self::primitives::{BoolSerde, BytesSerde, NumberSerde, StringSerde, UnitSerde, UuidSerde};
+pub use self::stored::{ChangeSerde, ChangeSides, ValueAndTimestamp, ValueAndTimestampSerde};
+pub use self::windowed::{SessionWindowedSerde, TimeWindowedSerde, Window, Windowed};
 
 /// Turns values of one type into bytes and back. Shared by all tasks, hence `&self`.
 pub trait Serde<T>: Send + Sync + 'static {

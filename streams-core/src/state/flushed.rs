@@ -1,0 +1,73 @@
+//! The queue of rows that left a cache and wait for their node to forward them. One piece of memory, reused.
+
+use super::cache::DirtyRow;
+use crate::time::Timestamp;
+
+/// A row that left the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FlushedRow<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) new: Option<&'a [u8]>,
+    pub(crate) old: Option<&'a [u8]>,
+    /// The time of the record that wrote the row.
+    pub(crate) timestamp: Timestamp,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(crate) struct FlushedRows {
+    bytes: Vec<u8>,
+    rows: Vec<Place>,
+    next: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    key_end: usize,
+    new_end: usize,
+    end: usize,
+    has_new: bool,
+    has_old: bool,
+    timestamp: Timestamp,
+}
+
+impl FlushedRows {
+    pub(crate) fn push(&mut self, row: &DirtyRow<'_>, old: Option<&[u8]>) {
+        if self.is_empty() {
+            self.bytes.clear();
+            self.rows.clear();
+            self.next = 0;
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(row.key);
+        let key_end = self.bytes.len();
+        self.bytes.extend_from_slice(row.value.unwrap_or_default());
+        let new_end = self.bytes.len();
+        self.bytes.extend_from_slice(old.unwrap_or_default());
+        self.rows.push(Place {
+            start,
+            key_end,
+            new_end,
+            end: self.bytes.len(),
+            has_new: row.value.is_some(),
+            has_old: old.is_some(),
+            timestamp: row.timestamp,
+        });
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<FlushedRow<'_>> {
+        let place = self.rows.get(self.next)?;
+        self.next += 1;
+        Some(FlushedRow {
+            key: &self.bytes[place.start..place.key_end],
+            new: place.has_new.then(|| &self.bytes[place.key_end..place.new_end]),
+            old: place.has_old.then(|| &self.bytes[place.new_end..place.end]),
+            timestamp: place.timestamp,
+        })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next == self.rows.len()
+    }
+}
