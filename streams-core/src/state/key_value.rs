@@ -143,7 +143,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
 
 /// The bytes of a range of keys.
 pub(super) fn key_range<K: 'static, V: 'static>(handle: &Handle<K, V>, keys: &impl RangeBounds<K>) -> Result<KeyRange> {
-    let bound = |bound: Bound<&K>| {
+    let bound = |bound: Bound<&K>| -> Result<Bound<Vec<u8>>> {
         let encode = |key: &K| {
             let mut bytes = Vec::new();
             handle.encode_key(key, &mut bytes).map(|()| bytes)

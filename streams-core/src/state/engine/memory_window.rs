@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::byte_map::ByteMap;
-use super::{is_inverted, require_segment, segment_bounds, ByteStore, Checkpoint, Direction, KeyBounds, Rows, ValueRef};
+use super::{
+    is_inverted, require_segment, segment_bounds, ByteStore, Checkpoint, Direction, KeyBounds, Rows, ValueRef,
+};
 use crate::error::Result;
 
 /// Rows in a hash table per segment.
