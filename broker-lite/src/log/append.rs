@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use streams_core::protocol::ErrorCode;
 use streams_core::{Offset, Timestamp};
 
-use super::batch::{stamp, stamp_append_time, BatchHeader, Batches};
+use super::batch::{stamp, stamp_append_time, stamp_max_timestamp, BatchHeader, Batches};
 use super::config::TimestampType;
 use super::error::{LogError, LogResult};
 use super::producers::Verdict;
@@ -86,7 +86,7 @@ impl Log {
                 format!("{size} bytes do not fit in a segment of segment.bytes={}", self.config.segment_bytes),
             ));
         }
-        let (bytes, log_append_time) = self.stamp(batches, base, context);
+        let (bytes, log_append_time) = self.stamp(batches, base, &checked, context);
         if self.must_roll(&checked, end, size) {
             self.roll().map_err(|error| self.storage_error("start a segment", error))?;
         }
@@ -102,7 +102,7 @@ impl Log {
     }
 
     /// Gives the batches their offsets, leader epoch and, where the topic wants it, time.
-    fn stamp(&self, batches: Bytes, base: Offset, context: &AppendContext) -> (Bytes, Timestamp) {
+    fn stamp(&self, batches: Bytes, base: Offset, checked: &Checked, context: &AppendContext) -> (Bytes, Timestamp) {
         let append_time = (self.config.message_timestamp_type == TimestampType::LogAppendTime).then_some(context.now);
         let mut bytes = batches.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         let mut next = base;
@@ -112,6 +112,8 @@ impl Log {
             stamp(batch, next, context.leader_epoch);
             if let Some(now) = append_time {
                 stamp_append_time(batch, header.attributes, now);
+            } else if checked.wrong_max_timestamp && next == base {
+                stamp_max_timestamp(batch, checked.first.max_timestamp);
             }
             next = Offset(next.0 + i64::from(header.last_offset_delta) + 1);
             rest = after;

@@ -150,6 +150,14 @@ pub(super) fn stamp_append_time(batch: &mut [u8], attributes: i16, now: Timestam
     write_checksum(batch);
 }
 
+/// Corrects the largest timestamp of a whole batch, which needs a new checksum.
+pub(super) fn stamp_max_timestamp(batch: &mut [u8], max_timestamp: Timestamp) {
+    if let Some(header) = batch.first_chunk_mut::<HEADER_BYTES>() {
+        header[35..43].copy_from_slice(&max_timestamp.0.to_be_bytes());
+    }
+    write_checksum(batch);
+}
+
 /// Computes and stores the checksum of a whole batch.
 pub(super) fn write_checksum(batch: &mut [u8]) {
     let crc = batch_checksum(batch);

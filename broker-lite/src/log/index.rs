@@ -4,9 +4,11 @@
 //! `.timeindex` holds 12-byte entries `(largest timestamp so far i64, last offset of the batch that has it - base i32)`.
 //! Both grow by an entry for every `index.interval.bytes` of batches, and the time index by one when the segment closes.
 //!
-//! Indexes are caches without checksums. The active segment's live in memory and are written when it closes. An entry
-//! read from a file is believed only after the batch that it names was found to be what the entry says; any doubt, and
-//! the caller rebuilds or walks the segment from its start. Losing or damaging them changes no answer.
+//! Indexes are caches without checksums. The active segment's live in memory and are written when it closes. An offset
+//! entry read from a file is believed only after the batch that it names was found to end at its offset; any doubt, and
+//! the caller rebuilds or walks the segment from its start. A time entry cannot be proved right by looking at one batch,
+//! so `.timeindex` files are written for Kafka's tools and never read: looking for a time in a closed segment reads it.
+//! Losing or damaging index files changes no answer.
 
 use std::io;
 
@@ -86,6 +88,29 @@ impl SegmentIndex {
         self.times.get(after.checked_sub(1)?).copied()
     }
 
+    /// The index of a segment that is active again after a restart, from its `.index` file; `None` when that does not
+    /// fit the segment or does not cover it to within `uncovered_bytes_max`. Of its times only the largest is known.
+    pub(super) fn reopened(
+        offsets: &[u8],
+        bytes: u64,
+        max_timestamp: Timestamp,
+        uncovered_bytes_max: u64,
+    ) -> Option<Self> {
+        let (entries, odd) = offsets.as_chunks::<OFFSET_ENTRY_BYTES>();
+        let offsets: Vec<OffsetEntry> = entries.iter().map(offset_entry).collect();
+        let ascending = offsets.is_sorted_by(|a, b| a.offset < b.offset && a.position < b.position);
+        let covered = match offsets.last() {
+            Some(last) => u64::try_from(last.position).ok().filter(|position| *position < bytes)?,
+            None => 0,
+        };
+        if !ascending || !odd.is_empty() || bytes - covered > uncovered_bytes_max {
+            return None;
+        }
+        // True whichever batch has it: no batch before the first one does.
+        let newest = Some(TimeEntry { timestamp: max_timestamp, offset: 0 });
+        Some(Self { offsets, times: Vec::new(), bytes_since_entry: bytes - covered, newest })
+    }
+
     /// The content of the `.index` file.
     pub(super) fn encode_offsets(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.offsets.len() * OFFSET_ENTRY_BYTES);
@@ -109,25 +134,13 @@ impl SegmentIndex {
 
 /// The last entry of an `.index` file at or before an offset.
 pub(super) fn position_in_file(file: &dyn DiskFile, offset: i32) -> io::Result<Option<OffsetEntry>> {
-    let read = |at: u64| {
-        let bytes: [u8; OFFSET_ENTRY_BYTES] = entry(file, at)?;
-        let [a, b, c, d, e, f, g, h] = bytes;
-        Ok(OffsetEntry { offset: i32::from_be_bytes([a, b, c, d]), position: i32::from_be_bytes([e, f, g, h]) })
-    };
+    let read = |at: u64| Ok(offset_entry(&entry(file, at)?));
     last_at_or_before(file, OFFSET_ENTRY_BYTES, read, |entry| entry.offset <= offset)
 }
 
-/// The last entry of a `.timeindex` file at or before a time.
-pub(super) fn offset_in_file(file: &dyn DiskFile, timestamp: Timestamp) -> io::Result<Option<TimeEntry>> {
-    let read = |at: u64| {
-        let bytes: [u8; TIME_ENTRY_BYTES] = entry(file, at)?;
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        Ok(TimeEntry {
-            timestamp: Timestamp(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
-            offset: i32::from_be_bytes([i, j, k, l]),
-        })
-    };
-    last_at_or_before(file, TIME_ENTRY_BYTES, read, |entry| entry.timestamp <= timestamp)
+fn offset_entry(bytes: &[u8; OFFSET_ENTRY_BYTES]) -> OffsetEntry {
+    let [a, b, c, d, e, f, g, h] = *bytes;
+    OffsetEntry { offset: i32::from_be_bytes([a, b, c, d]), position: i32::from_be_bytes([e, f, g, h]) }
 }
 
 fn entry<const N: usize>(file: &dyn DiskFile, at: u64) -> io::Result<[u8; N]> {

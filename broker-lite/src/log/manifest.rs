@@ -4,6 +4,7 @@
 //! log-state 1
 //! log_start 100
 //! recovery_point 2345
+//! sparse_to 0
 //! cleaned_to 0
 //! segment 0 1000 1048000 1700000000000       base, end, bytes, largest timestamp; ascending
 //! segment 1000 2345 900000 1700000360000     the last may have grown since
@@ -48,7 +49,9 @@ pub(super) struct Manifest {
     pub(super) log_start: Offset,
     /// Everything before is durable.
     pub(super) recovery_point: Offset,
-    /// Before it, compaction may have made gaps.
+    /// In segments that start before it, compaction may have made gaps.
+    pub(super) sparse_to: Offset,
+    /// Everything before was compacted: no key there has an older record before it.
     pub(super) cleaned_to: Offset,
     /// The segments below the recovery point.
     pub(super) segments: Vec<SegmentFacts>,
@@ -83,8 +86,8 @@ impl Manifest {
 
     fn encode(&self) -> String {
         let mut text = format!(
-            "{HEADING}\nlog_start {}\nrecovery_point {}\ncleaned_to {}\n",
-            self.log_start, self.recovery_point, self.cleaned_to
+            "{HEADING}\nlog_start {}\nrecovery_point {}\nsparse_to {}\ncleaned_to {}\n",
+            self.log_start, self.recovery_point, self.sparse_to, self.cleaned_to
         );
         for segment in &self.segments {
             push_facts(&mut text, "segment", segment);
@@ -112,6 +115,7 @@ impl Manifest {
         let mut manifest = Self {
             log_start: Offset(number(lines.next()?, "log_start ")?),
             recovery_point: Offset(number(lines.next()?, "recovery_point ")?),
+            sparse_to: Offset(number(lines.next()?, "sparse_to ")?),
             cleaned_to: Offset(number(lines.next()?, "cleaned_to ")?),
             ..Self::default()
         };
@@ -160,6 +164,7 @@ mod tests {
         Manifest {
             log_start: Offset(100),
             recovery_point: Offset(2345),
+            sparse_to: Offset(8),
             cleaned_to: Offset(7),
             segments: vec![facts(0, 1000, 1_048_000, 17), facts(1000, 2345, 900_000, -1)],
             swap: Some(facts(0, 1000, 500, 17)),

@@ -60,12 +60,14 @@ mod window;
 mod append;
 mod read;
 mod recovery;
+mod retention;
 mod sync;
 
 pub use append::{AppendContext, Appended, Origin};
 pub use config::{CleanupPolicy, Durability, LogConfig, TimestampType, Validation};
 pub use error::{LogError, LogResult};
 pub use recovery::{Recovery, Truncation};
+pub use retention::Removed;
 pub use sync::{SyncTicket, Synced};
 
 use index::SegmentIndex;
@@ -89,7 +91,9 @@ pub struct Log {
     tail: Tail,
     producers: Producers,
     durable: DurableMark,
-    /// Before it, compaction may have made gaps.
+    /// In segments that start before it, compaction may have made gaps.
+    sparse_to: Offset,
+    /// Everything before was compacted.
     cleaned_to: Offset,
     /// The recovery point of the stored manifest.
     recovery_point: Offset,
@@ -228,6 +232,7 @@ impl Log {
         let manifest = Manifest {
             log_start: self.log_start,
             recovery_point: self.durable.end,
+            sparse_to: self.sparse_to,
             cleaned_to: self.cleaned_to,
             segments: self.durable.facts(&self.segments),
             swap,

@@ -5,13 +5,14 @@
 //! be none. A consumer therefore never gets bytes that changed on disk.
 
 use bytes::{Bytes, BytesMut};
+use streams_core::protocol::batch::{BatchError, BatchView, Scratch};
 use streams_core::protocol::ErrorCode;
 use streams_core::{Offset, Timestamp};
 
 use super::batch::{checksum_matches, BatchHeader, Batches};
 use super::error::{LogError, LogResult};
 use super::segment::{self, check_follows, log_path, Segment};
-use super::window::{to_u64, NoBatch};
+use super::window::{to_u64, NoBatch, Window, SCAN_BYTES, WALK_BYTES};
 use super::Log;
 use crate::disk::DiskFile;
 
@@ -100,11 +101,14 @@ impl Log {
     /// `None` when the segment holds nothing from the offset on.
     fn read_segment(&self, segment: &Segment, bounds: Bounds) -> LogResult<Option<Bytes>> {
         let file = segment.open(&*self.disk, &self.dir).map_err(|error| self.read_error(segment, 0, error))?;
-        let dense = segment.base >= self.cleaned_to;
+        let dense = segment.base >= self.sparse_to;
         let start = self.seek(segment, &*file, bounds.from);
         let found = segment::walk_to(segment, &*file, start, bounds.from, dense);
         let Some((at, header)) = found.map_err(|(at, why)| self.damaged(segment, at, why))? else { return Ok(None) };
         if !bounds.admits(&header, 0) {
+            // Not even this says anything true unless the header is what was written.
+            let checked = Window::new(&*file, segment.bytes, WALK_BYTES).batch(at).map(|_| ());
+            checked.map_err(|why| self.damaged(segment, at, why))?;
             return Ok(Some(Bytes::new()));
         }
         let left = usize::try_from(segment.bytes - at).unwrap_or(usize::MAX);
@@ -120,46 +124,67 @@ impl Log {
     /// Where to start walking for an offset.
     fn seek(&self, segment: &Segment, file: &dyn DiskFile, offset: Offset) -> u64 {
         if segment.base == self.active().base {
-            let entry = self.active_index.position_of(segment.relative(offset));
-            return entry.and_then(|entry| u64::try_from(entry.position).ok()).unwrap_or(0);
+            return segment::seek_active(segment, file, &self.active_index, offset);
         }
         segment::seek_closed(&*self.disk, &self.dir, segment, file, offset, self.config.index_interval_bytes)
     }
 
-    /// The first record at or after `time`, as far as readers may see: its offset and timestamp.
+    /// The first record at or after `time`, as far as readers may see: its offset and timestamp. Reads one closed
+    /// segment at most from its start, and the active one from near the time.
     ///
     /// # Errors
     /// As for [`Log::read`].
     pub fn offset_for_timestamp(&self, time: Timestamp) -> LogResult<Option<(Offset, Timestamp)>> {
-        let up_to = self.visible_end();
-        for segment in
-            self.segments.iter().filter(|segment| segment.max_timestamp >= time && segment.end > self.log_start)
-        {
-            let mut from = self.seek_time(segment, time)?.max(self.log_start);
-            while from < segment.end.min(up_to) {
-                let bytes = self.read(from, SHARED_BYTES_MIN, up_to, true)?;
-                if bytes.is_empty() {
-                    return Ok(None);
-                }
-                for (header, batch) in Batches::new(&bytes) {
-                    if let Some(found) = first_record_at(&header, batch, time, self.log_start) {
-                        return Ok(Some(found));
-                    }
-                    from = header.end();
-                }
+        let readable = |segment: &&Segment| segment.max_timestamp >= time && segment.end > self.log_start;
+        for segment in self.segments.iter().filter(readable) {
+            let found = if segment.base == self.active().base {
+                self.find_time_in_active(segment, time)?
+            } else {
+                self.find_time_in_closed(segment, time)?
+            };
+            if found.is_some() {
+                return Ok(found.filter(|(offset, _)| *offset < self.visible_end()));
             }
         }
         Ok(None)
     }
 
-    fn seek_time(&self, segment: &Segment, time: Timestamp) -> LogResult<Offset> {
-        if segment.base == self.active().base {
-            let entry = self.active_index.offset_of(time);
-            return Ok(entry.map_or(segment.base, |entry| Offset(segment.base.0 + i64::from(entry.offset))));
+    fn find_time_in_active(&self, segment: &Segment, time: Timestamp) -> LogResult<Option<(Offset, Timestamp)>> {
+        let up_to = self.visible_end();
+        let entry = self.active_index.offset_of(time);
+        let start = entry.map_or(segment.base, |entry| Offset(segment.base.0 + i64::from(entry.offset)));
+        let mut from = start.max(self.log_start);
+        while from < up_to {
+            let bytes = self.read(from, SHARED_BYTES_MIN, up_to, true)?;
+            for (header, batch) in Batches::new(&bytes) {
+                if let Some(found) = first_record_at(&header, batch, time, self.log_start)? {
+                    return Ok(Some(found));
+                }
+                from = header.end();
+            }
+            if bytes.is_empty() {
+                break;
+            }
         }
+        Ok(None)
+    }
+
+    fn find_time_in_closed(&self, segment: &Segment, time: Timestamp) -> LogResult<Option<(Offset, Timestamp)>> {
         let file = segment.open(&*self.disk, &self.dir).map_err(|error| self.read_error(segment, 0, error))?;
-        let interval_bytes = self.config.index_interval_bytes;
-        Ok(segment::seek_time_closed(&*self.disk, &self.dir, segment, &*file, time, interval_bytes))
+        let mut window = Window::new(&*file, segment.bytes, SCAN_BYTES);
+        let mut expected = segment.base;
+        let mut at = 0;
+        while at < segment.bytes {
+            let (header, batch) = window.batch(at).map_err(|why| self.damaged(segment, at, why))?;
+            let dense = segment.base >= self.sparse_to;
+            check_follows(&header, expected, dense).map_err(|why| self.damaged(segment, at, why))?;
+            if let Some(found) = first_record_at(&header, batch, time, self.log_start)? {
+                return Ok(Some(found));
+            }
+            expected = header.end();
+            at += to_u64(header.size);
+        }
+        Ok(None)
     }
 
     pub(super) fn damaged(&self, segment: &Segment, at: u64, why: NoBatch) -> LogError {
@@ -223,8 +248,24 @@ fn verified(bytes: &[u8], bounds: Bounds, first: Offset, dense: bool) -> Result<
     }
 }
 
-/// The first record of a batch at or after `time`.
-fn first_record_at(header: &BatchHeader, _batch: &[u8], time: Timestamp, start: Offset) -> Option<(Offset, Timestamp)> {
-    (header.max_timestamp >= time && header.end() > start)
-        .then(|| (Offset(header.base_offset).max(start), header.max_timestamp))
+/// The first record of a batch at or after `time`, from `start` on.
+fn first_record_at(
+    header: &BatchHeader,
+    batch: &[u8],
+    time: Timestamp,
+    start: Offset,
+) -> LogResult<Option<(Offset, Timestamp)>> {
+    if header.max_timestamp < time || header.end() <= start {
+        return Ok(None);
+    }
+    let undecodable = |error: BatchError| LogError::corrupt(format!("batch at offset {}: {error}", header.base_offset));
+    let mut scratch = Scratch::default();
+    let view = BatchView::parse(batch).map_err(undecodable)?;
+    for record in view.records(&mut scratch).map_err(undecodable)? {
+        let record = record.map_err(undecodable)?;
+        if record.timestamp >= time && record.offset >= start {
+            return Ok(Some((record.offset, record.timestamp)));
+        }
+    }
+    Ok(None)
 }

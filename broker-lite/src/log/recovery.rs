@@ -24,7 +24,7 @@ use super::segment::{self, check_follows, log_path, offset_of_name, snapshot_pat
 use super::snapshot;
 use super::sync::{empty_mark, DurableMark};
 use super::tail::Tail;
-use super::window::{to_u64, NoBatch, Window, SCAN_BYTES};
+use super::window::{to_u64, NoBatch, Window, SCAN_BYTES, WALK_BYTES};
 use super::Log;
 use crate::disk::{read_file, remove_if_exists, Disk, OpenMode, TEMPORARY_SUFFIX};
 
@@ -104,6 +104,7 @@ impl Log {
             tail: Tail::default(),
             producers: Producers::default(),
             durable: empty_mark(manifest.recovery_point),
+            sparse_to: manifest.sparse_to,
             cleaned_to: manifest.cleaned_to,
             recovery_point: manifest.recovery_point,
             names_changed: 0,
@@ -146,7 +147,7 @@ impl Log {
             let mut window = Window::new(&*file, segment.bytes, SCAN_BYTES);
             let mut at = 0;
             while at < segment.bytes {
-                let header = window.header(at).map_err(|why| self.damaged(segment, at, why))?;
+                let (header, _) = window.batch(at).map_err(|why| self.damaged(segment, at, why))?;
                 if header.last_offset() >= from {
                     self.producers.note(&header, Offset(header.base_offset), Timestamp::UNKNOWN, now);
                 }
@@ -289,8 +290,10 @@ impl Opening<'_> {
         let mut index = SegmentIndex::default();
         let mut cut = false;
         if let Some(last) = segments.last_mut() {
-            let facts = last.facts();
-            (index, cut) = self.scan(last, facts.bytes)?;
+            match self.unchanged_index(last)? {
+                Some(known) => index = known,
+                None => (index, cut) = self.scan(last)?,
+            }
         }
         for (number, base) in unlisted.iter().enumerate() {
             let due = segments.last().map_or(self.manifest.recovery_point, |last| last.end);
@@ -306,7 +309,7 @@ impl Opening<'_> {
             let path = log_path(self.dir, *base);
             let file = self.disk.open(&path, OpenMode::Write).context(|| format!("open {}", path.display()))?;
             let mut next = Segment::empty(*base, Some(file));
-            (index, cut) = self.scan(&mut next, 0)?;
+            (index, cut) = self.scan(&mut next)?;
             segments.push(next);
         }
         if segments.is_empty() {
@@ -319,20 +322,45 @@ impl Opening<'_> {
         Ok(index)
     }
 
-    /// Reads a segment from its start, sets what it holds, and cuts it at the first bad byte if that is at or after
-    /// `promised_bytes`. Returns its index and whether it was cut.
-    fn scan(&mut self, segment: &mut Segment, promised_bytes: u64) -> Result<(SegmentIndex, bool)> {
+    /// The index of the last segment of the manifest if it has not grown since and its index files are good.
+    fn unchanged_index(&self, segment: &mut Segment) -> Result<Option<SegmentIndex>> {
+        let path = log_path(self.dir, segment.base);
+        let Some(file) = &segment.file else { return Ok(None) };
+        if file.size().context(|| format!("read {}", path.display()))? != segment.bytes {
+            return Ok(None);
+        }
+        let uncovered_bytes_max = self.config.index_interval_bytes + 2 * to_u64(self.config.max_message_bytes);
+        let index_bytes_max = self.config.segment_index_bytes;
+        if segment.bytes == 0 {
+            return Ok(Some(SegmentIndex::default()));
+        }
+        let index = segment::load_index(self.disk, self.dir, segment, index_bytes_max, uncovered_bytes_max);
+        match Window::new(&**file, segment.bytes, WALK_BYTES).header(0) {
+            Ok(first) => segment.first_timestamp = first.max_timestamp,
+            Err(_) => return Ok(None),
+        }
+        Ok(index)
+    }
+
+    /// Reads a segment from its start, sets what it holds, and cuts it at the first bad byte if that lies after what the
+    /// manifest says of it. Returns its index and whether it was cut.
+    fn scan(&mut self, segment: &mut Segment) -> Result<(SegmentIndex, bool)> {
+        let promised = segment.facts();
         let path = log_path(self.dir, segment.base);
         let Some(file) = segment.file.clone() else {
             return Err(Error::new(ErrorKind::Internal, "recovery reads a closed segment"));
         };
         let size = file.size().context(|| format!("read {}", path.display()))?;
-        let dense = segment.base >= self.manifest.cleaned_to;
+        let dense = segment.base >= self.manifest.sparse_to;
         let mut index = SegmentIndex::default();
         let mut window = Window::new(&*file, size, SCAN_BYTES);
         *segment = Segment::empty(segment.base, segment.file.take());
         let bad = loop {
             let at = segment.bytes;
+            if at == promised.bytes {
+                // Compaction may have taken the last records; their offsets stay taken.
+                segment.end = segment.end.max(promised.end);
+            }
             if at >= size {
                 break None;
             }
@@ -357,7 +385,7 @@ impl Opening<'_> {
             return Ok((index, false));
         };
         let at = segment.bytes;
-        if at < promised_bytes {
+        if at < promised.bytes {
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 format!(

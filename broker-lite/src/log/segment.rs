@@ -10,7 +10,7 @@ use super::batch::BatchHeader;
 use super::index::{self, SegmentIndex};
 use super::manifest::SegmentFacts;
 use super::window::{to_u64, NoBatch, Window, SCAN_BYTES, WALK_BYTES};
-use crate::disk::{replace_cache_file, Disk, DiskFile, OpenMode};
+use crate::disk::{read_file, replace_cache_file, Disk, DiskFile, OpenMode};
 
 /// What a log keeps in memory of a segment.
 #[derive(Debug)]
@@ -121,9 +121,15 @@ pub(super) fn seek_closed(
                 return index.position_of(segment.relative(offset)).map_or(0, |entry| position(entry.position));
             }
         }
-        let found = disk
-            .open(&index_path(dir, segment.base), OpenMode::Read)
-            .and_then(|index| index::position_in_file(&*index, segment.relative(offset)));
+        let found = disk.open(&index_path(dir, segment.base), OpenMode::Read).and_then(|index| {
+            // A crash can leave the name without the content.
+            let lost = index.size()? == 0 && segment.bytes > 2 * interval_bytes && !rebuilt;
+            if lost {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            } else {
+                index::position_in_file(&*index, segment.relative(offset))
+            }
+        });
         match found {
             Ok(Some(entry)) if batch_ends_at(segment, file, position(entry.position), entry.offset) => {
                 return position(entry.position);
@@ -136,25 +142,24 @@ pub(super) fn seek_closed(
     0
 }
 
-/// Where to start looking for a time in a closed segment: an offset whose predecessors are all earlier.
-pub(super) fn seek_time_closed(
+/// Where to start looking for an offset in the active segment, by its index in memory, which may come from a file.
+pub(super) fn seek_active(segment: &Segment, file: &dyn DiskFile, index: &SegmentIndex, offset: Offset) -> u64 {
+    match index.position_of(segment.relative(offset)) {
+        Some(entry) if batch_ends_at(segment, file, position(entry.position), entry.offset) => position(entry.position),
+        _ => 0,
+    }
+}
+
+/// The index of a segment that is active again after a restart, if its file covers it.
+pub(super) fn load_index(
     disk: &dyn Disk,
     dir: &Path,
     segment: &Segment,
-    file: &dyn DiskFile,
-    time: Timestamp,
-    interval_bytes: u64,
-) -> Offset {
-    let found = disk
-        .open(&time_index_path(dir, segment.base), OpenMode::Read)
-        .and_then(|index| index::offset_in_file(&*index, time));
-    let Ok(Some(entry)) = found else { return segment.base };
-    let offset = Offset(segment.base.0 + i64::from(entry.offset.max(0)));
-    let start = seek_closed(disk, dir, segment, file, offset, interval_bytes);
-    match walk_to(segment, file, start, offset, false) {
-        Ok(Some((_, header))) if header.last_offset() == offset && header.max_timestamp == entry.timestamp => offset,
-        _ => segment.base,
-    }
+    index_bytes_max: u64,
+    uncovered_bytes_max: u64,
+) -> Option<SegmentIndex> {
+    let offsets = read_file(disk, &index_path(dir, segment.base), index_bytes_max).ok()?;
+    SegmentIndex::reopened(&offsets, segment.bytes, segment.max_timestamp, uncovered_bytes_max)
 }
 
 /// The first batch from `start` on that ends at or after `offset`; none when the segment ends before. `start` is a

@@ -2,6 +2,7 @@
 //!
 //! One pass over each batch computes its checksum; nothing here changes or copies a byte.
 
+use streams_core::protocol::batch::{BatchError, BatchView, Scratch};
 use streams_core::protocol::ErrorCode;
 use streams_core::Timestamp;
 
@@ -9,7 +10,7 @@ use super::append::{AppendContext, Origin};
 use super::batch::{
     checksum_matches, BadHeader, BatchHeader, CONTROL_BIT, HEADER_BYTES, LOG_APPEND_TIME_BIT, TRANSACTIONAL_BIT,
 };
-use super::config::LogConfig;
+use super::config::{LogConfig, TimestampType, Validation};
 use super::error::{LogError, LogResult};
 
 /// What an append needs to know of its batches.
@@ -19,6 +20,8 @@ pub(super) struct Checked {
     pub(super) first: BatchHeader,
     /// How many offsets all of them take.
     pub(super) offsets: i64,
+    /// The largest timestamp of the first batch is not what its header says.
+    pub(super) wrong_max_timestamp: bool,
 }
 
 /// Checks everything that does not depend on what the log holds already.
@@ -39,11 +42,12 @@ pub(super) fn check(bytes: &[u8], config: &LogConfig, context: &AppendContext) -
         at += header.size;
     }
     let first = first.ok_or_else(|| LogError::refused(ErrorCode::INVALID_RECORD, "there is no batch to append"))?;
-    Ok(Checked { first, offsets })
+    let said = BatchHeader::read(bytes).map(|header| header.max_timestamp);
+    Ok(Checked { first, offsets, wrong_max_timestamp: said != Ok(first.max_timestamp) })
 }
 
 fn check_batch(rest: &[u8], config: &LogConfig, context: &AppendContext) -> LogResult<BatchHeader> {
-    let header = BatchHeader::read(rest).map_err(|bad| {
+    let mut header = BatchHeader::read(rest).map_err(|bad| {
         let code = match bad {
             BadHeader::Magic(0 | 1) => ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT,
             _ => ErrorCode::CORRUPT_MESSAGE,
@@ -67,7 +71,47 @@ fn check_batch(rest: &[u8], config: &LogConfig, context: &AppendContext) -> LogR
     }
     check_header(&header, context.origin)?;
     check_header_times(&header, config, context)?;
+    if context.origin == Origin::Client && config.validation == Validation::Full {
+        header.max_timestamp = check_records(&header, batch, config, context)?;
+    }
     Ok(header)
+}
+
+/// Reads every record: they decode, fill the batch, have the offsets that the header counts, a key where the topic is
+/// compacted, and times that are in range. Returns the largest time, which some clients get wrong in the header.
+fn check_records(
+    header: &BatchHeader,
+    batch: &[u8],
+    config: &LogConfig,
+    context: &AppendContext,
+) -> LogResult<Timestamp> {
+    let refused = |error: BatchError| LogError::refused(error.code(), error.to_string());
+    let mut scratch = Scratch::default();
+    let view = BatchView::parse(batch).map_err(refused)?;
+    let own_times = config.message_timestamp_type == TimestampType::CreateTime;
+    let mut max_timestamp = Timestamp::UNKNOWN;
+    for (record, index) in view.records(&mut scratch).map_err(refused)?.zip(0..) {
+        let record = record.map_err(refused)?;
+        if record.offset.0 != i64::from(index) {
+            return Err(LogError::refused_record(
+                ErrorCode::INVALID_RECORD,
+                index,
+                format!("record {index} of the batch has offset {} in it", record.offset),
+            ));
+        }
+        if config.cleanup_policy.compact && record.key.is_none() {
+            return Err(LogError::refused_record(
+                ErrorCode::INVALID_RECORD,
+                index,
+                "a compacted topic takes no record without a key",
+            ));
+        }
+        if own_times {
+            check_time(record.timestamp, index, config, context.now)?;
+        }
+        max_timestamp = max_timestamp.max(record.timestamp);
+    }
+    Ok(if own_times { max_timestamp } else { header.max_timestamp })
 }
 
 fn check_header(header: &BatchHeader, origin: Origin) -> LogResult<()> {
@@ -110,7 +154,8 @@ fn check_header_times(header: &BatchHeader, config: &LogConfig, context: &Append
             "the batch claims the broker's time; only the broker sets that",
         ));
     }
-    if config.message_timestamp_type == super::TimestampType::CreateTime {
+    // With full validation, the records' own times are checked, not what the header says of them.
+    if config.message_timestamp_type == TimestampType::CreateTime && config.validation == Validation::Header {
         check_time(header.max_timestamp, 0, config, context.now)?;
     }
     Ok(())

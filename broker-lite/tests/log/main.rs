@@ -3,3 +3,7 @@
 mod support;
 
 mod basics;
+mod damage;
+mod faults;
+mod producers;
+mod refusals;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use broker_lite::disk::memory::MemoryDisk;
+use broker_lite::disk::Disk as _;
 use broker_lite::log::{AppendContext, Appended, Log, LogConfig, LogResult, Origin, Recovery};
 use bytes::Bytes;
 use streams_core::protocol::batch::{BatchBuilder, BatchOptions, Batches, Scratch};
@@ -84,4 +85,9 @@ pub(crate) fn records(log: &Log) -> LogResult<Vec<String>> {
             from = view.next_offset();
         }
     }
+}
+
+/// The files of the log on the disk, as paths.
+pub(crate) fn files(disk: &MemoryDisk) -> Vec<String> {
+    disk.list(dir()).unwrap().into_iter().map(|name| format!("{DIR}/{name}")).collect()
 }
