@@ -59,7 +59,9 @@ install_packages() {
   # A fresh machine has no package lists, and an old one has stale ones.
   "${install[@]}" >/dev/null 2>&1 && return
   "${as_root[@]}" apt-get -qq update >&2 || echo "apt-get update failed; trying with the lists that are here" >&2
-  "${install[@]}" >&2 || fail "apt-get could not install ${packages[*]}: install them by hand, then try again"
+  local said
+  said=$("${install[@]}" 2>&1) || fail "apt-get could not install ${packages[*]}; install them by hand, then try again. It said:
+$said"
 }
 
 [ $# -eq 1 ] || fail "expected one of: demo bench test lint" 2
