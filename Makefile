@@ -69,10 +69,15 @@ lint: ## format, clippy, documentation, dependencies: whatever warns, fails
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 	scripts/deny.sh
 
-bench: ## records per second on one core, and the ratio to a hand-written loop [ARGS=]
+bench: ## records per second on one core, and the ratio to a hand-written loop [BENCH=name] [ARGS=]
 	@scripts/install-tools.sh bench
 	$(prepare_rocksdb)
-	cargo run --release --locked -p streams-benches -- $(ARGS)
+	cargo build --release --locked -p streams-benches --bins
+	for program in $(or $(BENCH),$(sort $(basename $(notdir $(wildcard benches/src/bin/*)))))
+	do
+	  echo "== $$program"
+	  "$$CARGO_TARGET_DIR/release/$$program" $(ARGS)
+	done
 
 clean-cache: ## remove everything these commands built
 	@echo "removing $(cache)"
