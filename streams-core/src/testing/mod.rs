@@ -9,3 +9,8 @@ mod wire;
 
 pub use driver::TopologyTestDriver;
 pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};
+
+#[cfg(test)]
+pub(crate) mod support;
+#[cfg(test)]
+mod tests;
