@@ -42,6 +42,15 @@ impl StoreSpec {
         Ok(RestoringStore::new(self.name.clone(), self.schema, engine))
     }
 
+    /// Opens the store empty and in memory, whatever its engine is: for tests of topologies.
+    ///
+    /// # Errors
+    /// A name that is no file name.
+    pub fn open_in_memory(&self) -> Result<RestoringStore> {
+        let spec = Self { engine: Some(EngineKind::InMemory), ..self.clone() };
+        spec.open(Path::new(""), EngineKind::InMemory)
+    }
+
     /// Puts the layers around restored rows and makes the typed handle.
     pub fn attach(&self, store: RestoringStore, context: StoreContext) -> AnyStore {
         let cache_bytes_max = if self.is_cached { context.cache_bytes_max } else { 0 };

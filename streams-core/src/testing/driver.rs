@@ -15,16 +15,20 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::topics::{TestInputTopic, TestOutputTopic};
-use super::wire::{Wire, WireCollector, WireRecord};
+use super::wire::{Wire, WireChangelog, WireCollector, WireRecord};
 use crate::config::{ExceptionHandler, StreamsConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Partition, TopicPartition};
 use crate::processor::Verdict;
 use crate::protocol::batch::{BatchBuilder, BatchOptions};
-use crate::runtime::task::{ActiveTask, TaskOptions};
+use crate::runtime::task::{ActiveTask, TaskOptions, TaskStore};
 use crate::serde::{DefaultSerde, SerdeRef};
+use crate::state::{
+    AnyStore, ChangelogSink, KeyValueStore, StateStore, StoreSpec, TimestampedKeyValueStore, TimestampedWindowStore,
+    WindowStore,
+};
 use crate::time::Timestamp;
-use crate::topology::Topology;
+use crate::topology::{Subtopology, Topology};
 
 /// The `application.id` of a driver that is not told another.
 const APPLICATION_ID: &str = "topology-test-driver";
@@ -98,6 +102,56 @@ impl TopologyTestDriver {
         Ok(TestOutputTopic::new(Rc::clone(&inner.wire), index, topic.into(), keys, values))
     }
 
+    /// A key-value store that the topology has. The handle reads and writes the live store.
+    ///
+    /// # Errors
+    /// When there is no such store, or it is of another type; the message says which.
+    pub fn key_value_store<K: 'static, V: 'static>(&self, name: &str) -> Result<KeyValueStore<K, V>> {
+        self.store(name)
+    }
+
+    /// A key-value store with timestamps, such as that of a table.
+    ///
+    /// # Errors
+    /// As [`Self::key_value_store`].
+    pub fn timestamped_key_value_store<K: 'static, V: 'static>(
+        &self,
+        name: &str,
+    ) -> Result<TimestampedKeyValueStore<K, V>> {
+        self.store(name)
+    }
+
+    /// A window store.
+    ///
+    /// # Errors
+    /// As [`Self::key_value_store`].
+    pub fn window_store<K: 'static, V: 'static>(&self, name: &str) -> Result<WindowStore<K, V>> {
+        self.store(name)
+    }
+
+    /// A window store with timestamps, such as that of a windowed aggregation.
+    ///
+    /// # Errors
+    /// As [`Self::key_value_store`].
+    pub fn timestamped_window_store<K: 'static, V: 'static>(&self, name: &str) -> Result<TimestampedWindowStore<K, V>> {
+        self.store(name)
+    }
+
+    /// A store of any type.
+    ///
+    /// # Errors
+    /// As [`Self::key_value_store`].
+    pub fn store<S: StateStore>(&self, name: &str) -> Result<S> {
+        let inner = self.0.borrow();
+        let mut stores = inner.tasks.iter().flat_map(ActiveTask::stores);
+        match stores.find(|store| store.name() == name) {
+            Some(store) => store.handle(),
+            None => {
+                Err(unknown("has no store", name, inner.tasks.iter().flat_map(ActiveTask::stores).map(AnyStore::name)))
+            }
+        }
+    }
+
     /// Moves the wall clock and runs what is due by it.
     ///
     /// # Errors
@@ -131,6 +185,7 @@ impl TopologyTestDriver {
 
 /// What the driver and the handles on its input topics share.
 pub(super) struct Inner {
+    application_id: String,
     tasks: Vec<ActiveTask>,
     /// The task that reads a topic, and the offset of its next record.
     readers: BTreeMap<Arc<str>, Reader>,
@@ -155,7 +210,8 @@ impl Inner {
         let mut readers = BTreeMap::new();
         for subtopology in topology.subtopologies() {
             let collector = Box::new(WireCollector(Rc::clone(&wire)));
-            let mut task = ActiveTask::new(&topology, subtopology, Partition(0), &options, collector, &|_| 1)?;
+            let stores = stores(&topology, subtopology, config, &wire)?;
+            let mut task = ActiveTask::new(&topology, subtopology, Partition(0), &options, collector, stores, &|_| 1)?;
             task.init(now)?;
             for partition in task.input_partitions() {
                 let reader = Reader { task: tasks.len(), partition: partition.clone(), next_offset: 0 };
@@ -163,7 +219,8 @@ impl Inner {
             }
             tasks.push(task);
         }
-        let mut inner = Self { tasks, readers, wire, batch: BatchBuilder::default(), now };
+        let application_id = config.application_id.clone();
+        let mut inner = Self { application_id, tasks, readers, wire, batch: BatchBuilder::default(), now };
         inner.run_until_idle()?;
         Ok(inner)
     }
@@ -171,7 +228,7 @@ impl Inner {
     fn input(&self, topic: &str) -> Result<Arc<str>> {
         match self.readers.get_key_value(topic) {
             Some((name, _)) => Ok(Arc::clone(name)),
-            None => Err(unknown("does not read", topic, self.readers.keys())),
+            None => Err(unknown("does not read topic", topic, self.readers.keys().map(|name| &**name))),
         }
     }
 
@@ -180,7 +237,8 @@ impl Inner {
         if wire.contains(topic) {
             return Ok(wire.topic(topic));
         }
-        Err(unknown("does not write", topic, wire.names()))
+        let error = unknown("does not write topic", topic, wire.names().map(|name| &**name));
+        Err(error)
     }
 
     /// Puts a record on an input topic and follows it to its end.
@@ -247,7 +305,9 @@ impl Inner {
 
     fn commit(&mut self, task: usize) -> Result<()> {
         self.tasks[task].prepare_commit()?;
-        self.tasks[task].post_commit()?;
+        let (wire, application_id) = (self.wire.borrow(), &self.application_id);
+        self.tasks[task].post_commit(&|store| wire.last_offset(&changelog_topic(application_id, store)))?;
+        drop(wire);
         loop {
             let fresh = self.wire.borrow_mut().next_fresh();
             let Some((topic, record)) = fresh else { return Ok(()) };
@@ -275,9 +335,32 @@ fn options(config: &StreamsConfig) -> TaskOptions {
     }
 }
 
+/// The sub-topology's stores, empty and in memory, with their changelogs on the wire.
+fn stores(
+    topology: &Topology,
+    subtopology: &Subtopology,
+    config: &StreamsConfig,
+    wire: &Rc<RefCell<Wire>>,
+) -> Result<Vec<TaskStore>> {
+    let cache_bytes_max = usize::try_from(config.runtime.statestore_cache_max_bytes).unwrap_or(usize::MAX);
+    let specs = subtopology.stores.iter().filter_map(|name| topology.store(name));
+    let open = |spec: &Arc<StoreSpec>| {
+        let changelog = spec.changelog().map(|_| {
+            let topic = wire.borrow_mut().topic(&changelog_topic(&config.application_id, spec.name()));
+            Rc::new(WireChangelog { wire: Rc::clone(wire), topic }) as Rc<dyn ChangelogSink>
+        });
+        Ok(TaskStore { spec: Arc::clone(spec), rows: spec.open_in_memory()?, changelog, cache_bytes_max })
+    };
+    specs.map(open).collect()
+}
+
+fn changelog_topic(application_id: &str, store: &str) -> String {
+    format!("{application_id}-{store}-changelog")
+}
+
 #[cold]
-fn unknown<'a>(what: &str, topic: &str, known: impl Iterator<Item = &'a Arc<str>>) -> Error {
-    let known: Vec<&str> = known.map(|name| &**name).collect();
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<&str> = known.collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Error::new(ErrorKind::InvalidConfig, format!("the topology {what} topic {topic}: topics it knows there: {known}"))
+    Error::new(ErrorKind::InvalidConfig, format!("the topology {what} {name}: it knows {known}"))
 }

@@ -68,8 +68,8 @@ fn a_record_goes_through_with_its_time_and_headers() {
 }
 
 #[rstest]
-#[case::typo("input", "the topology does not read topic input: topics it knows there: in")]
-#[case::output("out", "the topology does not read topic out: topics it knows there: in")]
+#[case::typo("input", "the topology does not read topic input: it knows in")]
+#[case::output("out", "the topology does not read topic out: it knows in")]
 fn an_unknown_input_names_the_known_ones(#[case] topic: &str, #[case] message: &str) {
     let driver = TopologyTestDriver::new(doubling()).unwrap();
     assert_eq!(driver.input::<String, i64>(topic).unwrap_err().to_string(), message);
@@ -79,7 +79,7 @@ fn an_unknown_input_names_the_known_ones(#[case] topic: &str, #[case] message: &
 fn an_unknown_output_names_the_known_ones() {
     let driver = TopologyTestDriver::new(doubling()).unwrap();
     let error = driver.output::<String, i64>("in").unwrap_err();
-    assert_eq!(error.to_string(), "the topology does not write topic in: topics it knows there: out, side");
+    assert_eq!(error.to_string(), "the topology does not write topic in: it knows out, side");
 }
 
 #[test]

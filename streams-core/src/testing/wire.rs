@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::ids::Partition;
+use crate::ids::{Offset, Partition};
 use crate::processor::{RecordCollector, SinkTopic};
 use crate::record::Headers;
+use crate::state::ChangelogSink;
 use crate::time::Timestamp;
 use crate::topology::validate_name;
 
@@ -27,7 +28,7 @@ pub(super) struct WireRecord {
 struct Topic {
     name: Arc<str>,
     records: VecDeque<WireRecord>,
-    is_produced: bool,
+    written: i64,
 }
 
 /// All topics that a task wrote to, or may.
@@ -46,14 +47,14 @@ impl Wire {
             return *index;
         }
         let name: Arc<str> = name.into();
-        self.topics.push(Topic { name: Arc::clone(&name), records: VecDeque::new(), is_produced: false });
+        self.topics.push(Topic { name: Arc::clone(&name), records: VecDeque::new(), written: 0 });
         self.by_name.insert(name, self.topics.len() - 1);
         self.topics.len() - 1
     }
 
     pub(super) fn send(&mut self, topic: usize, record: WireRecord) {
         self.topics[topic].records.push_back(record.clone());
-        self.topics[topic].is_produced = true;
+        self.topics[topic].written += 1;
         self.fresh.push_back((topic, record));
     }
 
@@ -64,6 +65,12 @@ impl Wire {
 
     pub(super) fn read(&mut self, topic: usize) -> Option<WireRecord> {
         self.topics[topic].records.pop_front()
+    }
+
+    /// The offset of the last record that was written to the topic.
+    pub(super) fn last_offset(&self, name: &str) -> Option<Offset> {
+        let written = self.by_name.get(name).map(|index| self.topics[*index].written)?;
+        (written > 0).then_some(Offset(written - 1))
     }
 
     pub(super) fn len(&self, topic: usize) -> usize {
@@ -82,7 +89,22 @@ impl Wire {
 
     /// The topics that a task wrote to, in the order of their names.
     pub(super) fn produced(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.by_name.iter().filter(|(_, index)| self.topics[**index].is_produced).map(|(name, _)| name)
+        self.by_name.iter().filter(|(_, index)| self.topics[**index].written > 0).map(|(name, _)| name)
+    }
+}
+
+/// Takes the changelog records of one store.
+pub(super) struct WireChangelog {
+    pub(super) wire: Rc<RefCell<Wire>>,
+    pub(super) topic: usize,
+}
+
+impl ChangelogSink for WireChangelog {
+    fn log(&self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Result<()> {
+        let (key, value) = (Some(Bytes::copy_from_slice(key)), value.map(Bytes::copy_from_slice));
+        let record = WireRecord { key, value, timestamp, headers: Headers::new() };
+        self.wire.borrow_mut().send(self.topic, record);
+        Ok(())
     }
 }
 

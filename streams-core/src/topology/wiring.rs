@@ -16,6 +16,7 @@ use crate::ids::NodeId;
 use crate::processor::{
     LiveNode, Output, RecordCollector, Shared, Sink, SinkTopic, SourceNode, StreamEdge, TableEdge, TableSink,
 };
+use crate::state::{AnyStore, StateStore};
 use crate::topology::{NodeKind, Subtopology, Topology};
 
 /// A source of a live graph and the topics it reads.
@@ -64,14 +65,14 @@ pub struct Wiring<'a> {
     /// Prefix of internal topics: `<application.id>-`.
     prefix: &'a str,
     inputs: Vec<Option<Input>>,
-    stores: &'a dyn Fn(&str) -> Option<Box<dyn Any>>,
+    stores: &'a [AnyStore],
     collector: &'a mut dyn RecordCollector,
     sources: Vec<LiveSource>,
     live: Vec<(NodeId, Rc<RefCell<dyn LiveNode>>)>,
 }
 
 impl<'a> Wiring<'a> {
-    /// Wires the nodes of a sub-topology. `stores` answers a store's name with its typed handle (a clone of it, boxed).
+    /// Wires the nodes of a sub-topology over its open stores.
     ///
     /// # Errors
     /// When a node's factory fails.
@@ -79,7 +80,7 @@ impl<'a> Wiring<'a> {
         topology: &'a Topology,
         subtopology: &Subtopology,
         application_id: &'a str,
-        stores: &'a dyn Fn(&str) -> Option<Box<dyn Any>>,
+        stores: &'a [AnyStore],
         collector: &'a mut dyn RecordCollector,
     ) -> Result<LiveGraph> {
         let mut wiring = Self {
@@ -187,16 +188,15 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// When the store is unknown, or is of another type; the message names both.
-    pub fn store<S: 'static>(&self, node: NodeId, store: &str) -> Result<S> {
-        let name = &self.topology.nodes()[node.index()].name;
-        let handle = (self.stores)(store).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidTopology, format!("node {name} has no access to store {store}: connect it"))
-        })?;
-        handle.downcast::<S>().map(|handle| *handle).map_err(|_| {
-            let wanted = std::any::type_name::<S>();
-            let message = format!("node {name} expects store {store} to be a {wanted}, and it is of another type");
+    pub fn store<S: StateStore>(&self, node: NodeId, store: &str) -> Result<S> {
+        let spec = &self.topology.nodes()[node.index()];
+        let connected = spec.stores.iter().any(|name| &**name == store);
+        let open = self.stores.iter().find(|open| connected && open.name() == store).ok_or_else(|| {
+            let name = &spec.name;
+            let message = format!("processor {name} has no access to store {store}: connect it to the store first");
             Error::new(ErrorKind::InvalidTopology, message)
-        })
+        })?;
+        open.handle().map_err(|error| error.context(format!("wire node {}", spec.name)))
     }
 
     /// Resolves a topic that the plan names; an internal one gets the application's prefix.

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use streams_core::processor::Processor;
+use streams_core::state::StateStore;
 use streams_core::topology::Wiring;
 use streams_core::{NodeId, Result};
 
@@ -73,7 +74,7 @@ impl StoreSet for () {
     }
 }
 
-impl<S: 'static> StoreSet for &StoreRef<S> {
+impl<S: StateStore> StoreSet for &StoreRef<S> {
     type Handles = S;
 
     fn names(&self) -> Vec<Arc<str>> {
@@ -87,7 +88,7 @@ impl<S: 'static> StoreSet for &StoreRef<S> {
 
 macro_rules! store_set_of_tuple {
     ($($store:ident $index:tt),+) => {
-        impl<$($store: 'static),+> StoreSet for ($(&StoreRef<$store>,)+) {
+        impl<$($store: StateStore),+> StoreSet for ($(&StoreRef<$store>,)+) {
             type Handles = ($($store,)+);
 
             fn names(&self) -> Vec<Arc<str>> {

@@ -11,6 +11,7 @@
 //! to the failure, stay: that is what at-least-once means.
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,10 @@ use super::punctuate::punctuate;
 use super::record_queue::RecordQueue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Offset, Partition, TaskId, TopicPartition};
-use crate::processor::{DeserializationHandler, ProcessingHandler, PunctuationType, RecordCollector, TaskContext};
+use crate::processor::{
+    DeserializationHandler, ProcessingHandler, PunctuationType, RecordCollector, RecordPosition, TaskContext,
+};
+use crate::state::{AnyStore, ChangelogSink, RestoringStore, StoreContext, StoreSpec};
 use crate::time::Timestamp;
 use crate::topology::{LiveGraph, Subtopology, Topology, Wiring};
 
@@ -65,6 +69,24 @@ impl fmt::Debug for TaskOptions {
     }
 }
 
+/// A store that is restored, and what its task needs to work with it.
+pub struct TaskStore {
+    /// The store's plan.
+    pub spec: Arc<StoreSpec>,
+    /// Its rows.
+    pub rows: RestoringStore,
+    /// Where its changes are logged; ignored by stores without a changelog.
+    pub changelog: Option<Rc<dyn ChangelogSink>>,
+    /// The budget of its cache; ignored by stores without a cache, and 0 leaves it out.
+    pub cache_bytes_max: usize,
+}
+
+impl fmt::Debug for TaskStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskStore").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Created,
@@ -76,6 +98,7 @@ enum State {
 pub struct ActiveTask {
     state: State,
     context: TaskContext,
+    stores: Vec<AnyStore>,
     graph: LiveGraph,
     group: PartitionGroup,
     buffered_max: usize,
@@ -84,8 +107,8 @@ pub struct ActiveTask {
 }
 
 impl ActiveTask {
-    /// Wires the sub-topology's nodes for one partition number. `partition_count` says how many partitions a topic has:
-    /// of source topics with too few, the task reads none.
+    /// Wires the sub-topology's nodes for one partition number, over all of its stores. `partition_count` says how many
+    /// partitions a topic has: of source topics with too few, the task reads none.
     ///
     /// # Errors
     /// When a node cannot be wired, or the task would read nothing.
@@ -94,15 +117,16 @@ impl ActiveTask {
         subtopology: &Subtopology,
         partition: Partition,
         options: &TaskOptions,
-        mut collector: Box<dyn RecordCollector>,
+        collector: Box<dyn RecordCollector>,
+        stores: Vec<TaskStore>,
         partition_count: &dyn Fn(&str) -> i32,
     ) -> Result<Self> {
         let id = TaskId { subtopology: subtopology.id, partition };
-        let stores = |_: &str| None;
-        let graph = Wiring::wire(topology, subtopology, &options.application_id, &stores, collector.as_mut())
-            .map_err(|error| error.context(format!("wire task {id}")))?;
         let mut context = TaskContext::new(id, topology.node_names(), collector);
         context.set_handlers(Arc::clone(&options.processing_handler), Arc::clone(&options.deserialization_handler));
+        let stores = stores.into_iter().map(|store| attach(store, &context)).collect::<Vec<_>>();
+        let graph = Wiring::wire(topology, subtopology, &options.application_id, &stores, context.collector())
+            .map_err(|error| error.context(format!("wire task {id}")))?;
         let mut queues = Vec::new();
         for (index, source) in graph.sources.iter().enumerate() {
             for topic in source.topics.iter().filter(|topic| partition.0 < partition_count(topic)) {
@@ -115,7 +139,7 @@ impl ActiveTask {
         }
         let group = PartitionGroup::new(queues, options.max_task_idle);
         let buffered_max = options.buffered_records_per_partition;
-        Ok(Self { state: State::Created, context, graph, group, buffered_max, commit_needed: false })
+        Ok(Self { state: State::Created, context, stores, graph, group, buffered_max, commit_needed: false })
     }
 
     /// The task's name.
@@ -252,15 +276,22 @@ impl ActiveTask {
                 self.context.on_processing_error(*node, error)?;
             }
         }
+        for store in &self.stores {
+            store.flush_cache()?;
+        }
         Ok(self.group.inputs().iter().filter_map(|input| input.queue.committable()).collect())
     }
 
-    /// The offsets of [`Self::prepare_commit`] are committed. No record was processed in between.
+    /// The offsets of [`Self::prepare_commit`] are committed; no record was processed in between. `acknowledged` says
+    /// for a store's name which is the last of its changelog records that the broker has, if any was written.
     ///
     /// # Errors
-    /// When a store cannot make its data last.
-    pub fn post_commit(&mut self) -> Result<()> {
+    /// When a store cannot settle its data; its rows are then behind its changelog, which a restart mends.
+    pub fn post_commit(&mut self, acknowledged: &dyn Fn(&str) -> Option<Offset>) -> Result<()> {
         self.expect_state(State::Running, "commit")?;
+        for store in &self.stores {
+            store.commit(acknowledged(store.name()))?;
+        }
         self.commit_needed = false;
         for input in self.group.inputs_mut() {
             input.queue.committed();
@@ -268,7 +299,8 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// Closes the nodes. Failures are logged: a task closes in any case. Nothing is committed here.
+    /// Closes the nodes, and makes last what stores have committed. Failures are logged: a task closes in any case.
+    /// Nothing is committed here.
     pub fn close(&mut self) {
         if self.state == State::Closed {
             return;
@@ -280,6 +312,22 @@ impl ActiveTask {
                 tracing::warn!(%task, node, error = error.report(), "closing a node fails");
             }
         }
+        for store in &self.stores {
+            if let Err(error) = store.flush() {
+                let (task, store) = (self.context.task(), store.name());
+                tracing::warn!(%task, store, error = error.report(), "flushing a store on close fails");
+            }
+        }
+    }
+
+    /// The task's stores: their sizes and counts, and handles for queries.
+    pub fn stores(&self) -> &[AnyStore] {
+        &self.stores
+    }
+
+    /// The record being processed, or the last one that was; `None` inside a punctuation and a flush.
+    pub fn position(&self) -> Option<&RecordPosition> {
+        self.context.position()
     }
 
     /// The largest timestamp taken for processing.
@@ -307,6 +355,12 @@ impl ActiveTask {
         let kind = if state == State::Closed { ErrorKind::Closed } else { ErrorKind::Internal };
         Err(Error::new(kind, format!("task {id} is {state:?} and cannot {what}: it has to be {expected:?}")))
     }
+}
+
+/// Puts the layers around a store's rows. Its changelog records carry the time of the record in process.
+fn attach(store: TaskStore, context: &TaskContext) -> AnyStore {
+    let TaskStore { spec, rows, changelog, cache_bytes_max } = store;
+    spec.attach(rows, StoreContext { changelog, cache_bytes_max, timestamp: context.record_time() })
 }
 
 impl fmt::Debug for ActiveTask {

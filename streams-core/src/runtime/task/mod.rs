@@ -14,5 +14,5 @@ mod partition_group;
 mod punctuate;
 mod record_queue;
 
-pub use active::{ActiveTask, TaskOptions};
+pub use active::{ActiveTask, TaskOptions, TaskStore};
 pub use offsets::{CommittableOffset, PartitionMetadata};
