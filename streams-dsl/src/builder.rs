@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::serde::DefaultSerde;
+use streams_core::state::{StateStore, StoreBuilder};
 use streams_core::topology::{SourceOptions, Topology, TopologyBuilder};
 use streams_core::{NodeId, Result};
 
 use crate::graph::{compile, Flags, Graph, GraphRef, Lower, LowerSite};
-use crate::options::Consumed;
-use crate::stream::KStream;
+use crate::options::{Consumed, Materialized};
+use crate::stream::{KStream, StoreRef};
+use crate::table::{table_source, KTable};
 
 /// Builds a topology out of streams and tables.
 ///
@@ -54,7 +56,31 @@ impl StreamsBuilder {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
         let node = graph.add(name, &[], Flags::default(), StreamSource { topics, options: consumed.source });
         drop(graph);
-        KStream::new(Rc::clone(&self.graph), node).with_serdes(Some(keys), Some(values))
+        KStream::from_source(Rc::clone(&self.graph), node).with_serdes(Some(keys), Some(values))
+    }
+
+    /// The table of a topic: each record is the new value of its key, null deletes it.
+    pub fn table<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> KTable<K, V> {
+        self.table_with(topic, Consumed::default(), Materialized::default())
+    }
+
+    /// The same with options. A store is kept when `materialized` names it, or when something looks rows up.
+    pub fn table_with<K: 'static, V: 'static>(
+        &self,
+        topic: &str,
+        consumed: Consumed<K, V>,
+        materialized: Materialized<K, V>,
+    ) -> KTable<K, V> {
+        table_source(&self.graph, topic, consumed, &materialized)
+    }
+
+    /// Adds a store for processors; name it in [`KStream::process_with`].
+    #[doc(alias = "addStateStore")]
+    pub fn add_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreRef<S> {
+        let spec = Arc::new(store.build());
+        let name = spec.name().into();
+        self.graph.borrow_mut().add_store(spec);
+        StoreRef::new(name)
     }
 
     /// Checks the program and closes it.

@@ -12,7 +12,8 @@
 //! | `split().branch(..).defaultBranch()` returning a map | `split()`; each `branch(..)` returns its stream | no map of names |
 //! | aggregator returns the new aggregate | aggregator updates `&mut A` | no clone of the aggregate |
 //! | null allowed everywhere | `Option<K>`, `Option<V>` where null is allowed | a source drops and counts other nulls |
-//! | `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
+//! | `KStream.join(table, ..)` | `join_table`, `left_join_table` | `join` is for two streams |
+| `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
 //!
 //! A handle is a cheap reference to a node of the logical graph; the plan is made by [`StreamsBuilder::build`].
 
@@ -23,10 +24,11 @@ mod ops;
 mod options;
 mod stream;
 mod table;
-mod windows;
-
 pub mod prelude;
+pub mod windows;
 
 pub use builder::StreamsBuilder;
 pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
+pub use grouped::{KGroupedStream, TimeWindowedKStream};
 pub use stream::{KStream, Split, StoreRef, StoreSet};
+pub use table::KTable;

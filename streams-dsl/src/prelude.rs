@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 pub use streams_core::processor::{Context, Processor, Punctuation, PunctuationType};
+pub use streams_core::serde::{DefaultSerde, Serde};
+pub use streams_core::state::{KeyValueStore, Stores, WindowStore};
 pub use streams_core::topology::Topology;
 pub use streams_core::{Error, ErrorKind, Headers, Record, Result, Timestamp};
 
-pub use crate::{Consumed, Grouped, Joined, KStream, Materialized, Produced, Repartitioned, StreamsBuilder};
+pub use crate::windows::{TimeWindows, Window, Windowed};
+pub use crate::{
+    Consumed, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned, StoreRef,
+    StreamsBuilder,
+};
 
 /// A duration of milliseconds.
 pub fn millis(milliseconds: u64) -> Duration {

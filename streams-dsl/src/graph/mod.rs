@@ -8,16 +8,19 @@
 
 mod compile;
 mod names;
+mod processor_node;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::state::StoreSpec;
 use streams_core::topology::TopologyBuilder;
-use streams_core::{NodeId, Result};
+use streams_core::{Error, NodeId, Result};
 
 pub(crate) use compile::compile;
 pub(crate) use names::Names;
+pub(crate) use processor_node::ProcessorNode;
 
 /// A node of the logical graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +38,18 @@ pub(crate) struct LowerSite<'a> {
     pub(crate) name: &'a str,
     /// The topology nodes that feed it.
     pub(crate) parents: &'a [NodeId],
+    /// The topology nodes of all operators before it, by [`GraphId`].
+    lowered: &'a [NodeId],
     /// Where it is written to.
     pub(crate) topology: &'a mut TopologyBuilder,
+}
+
+impl LowerSite<'_> {
+    /// Declares that what these operators read must be partitioned alike.
+    pub(crate) fn copartition(&mut self, sources: &[GraphId]) {
+        let sources: Vec<NodeId> = sources.iter().map(|source| self.lowered[source.0]).collect();
+        self.topology.copartition(&sources);
+    }
 }
 
 /// What the optimizer and later operators need to know of a node.
@@ -57,7 +70,10 @@ struct GraphNode {
 #[derive(Default)]
 pub(crate) struct Graph {
     nodes: Vec<GraphNode>,
+    stores: Vec<Arc<StoreSpec>>,
     names: Names,
+    /// What was already found to be wrong; `build` reports the first.
+    refused: Option<Error>,
 }
 
 /// The graph as handles share it.
@@ -67,6 +83,11 @@ impl Graph {
     /// The counter that names are numbered by.
     pub(crate) fn names(&mut self) -> &mut Names {
         &mut self.names
+    }
+
+    /// Notes a mistake of the program, to be reported when it is built.
+    pub(crate) fn refuse(&mut self, error: Error) {
+        self.refused.get_or_insert(error);
     }
 
     /// Adds an operator under a name that [`Names`] gave.
@@ -79,6 +100,11 @@ impl Graph {
     ) -> GraphId {
         self.nodes.push(GraphNode { name: name.into(), parents: parents.to_vec(), flags, lower: Box::new(lower) });
         GraphId(self.nodes.len() - 1)
+    }
+
+    /// Adds a store that processors name.
+    pub(crate) fn add_store(&mut self, store: Arc<StoreSpec>) {
+        self.stores.push(store);
     }
 
     /// Gives an operator the user's name. Its generated name was already counted, so no other name moves.

@@ -3,8 +3,11 @@
 //! A node never knows how it was planned: this module must not import the logical graph or the handles. Each operator
 //! has its file, with its node and the factory that wires it; the generic shell is thin.
 
+pub(crate) mod aggregate;
+pub(crate) mod join;
 pub(crate) mod process;
 pub(crate) mod stateless;
+pub(crate) mod table;
 
 use std::sync::Arc;
 

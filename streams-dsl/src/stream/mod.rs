@@ -1,5 +1,7 @@
 //! `KStream<K, V>`: a handle on a stream of records, each of them an event.
 
+mod grouping;
+mod joins;
 mod output;
 mod process;
 mod repartition;
@@ -10,12 +12,10 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use streams_core::processor::StreamEdge;
 use streams_core::serde::SerdeRef;
-use streams_core::topology::{NodeFactory, TypeSignature};
-use streams_core::{NodeId, Result};
+use streams_core::topology::NodeFactory;
 
-use crate::graph::{Flags, GraphId, GraphRef, Lower, LowerSite};
+use crate::graph::{Flags, GraphId, GraphRef, Lower, ProcessorNode};
 
 pub use process::{StoreRef, StoreSet};
 pub(crate) use repartition::add_repartition;
@@ -30,11 +30,19 @@ pub struct KStream<K, V> {
     values: Option<SerdeRef<V>>,
     /// The key changed since the records were last partitioned by it.
     repartition_required: bool,
+    /// The source nodes upstream, whose partition counts must agree with those of what this stream is joined with.
+    sources: Rc<[GraphId]>,
 }
 
 impl<K: 'static, V: 'static> KStream<K, V> {
-    pub(crate) fn new(graph: GraphRef, node: GraphId) -> Self {
-        Self { graph, node, keys: None, values: None, repartition_required: false }
+    /// A stream that begins at `node`.
+    pub(crate) fn from_source(graph: GraphRef, node: GraphId) -> Self {
+        Self::new(graph, node, [node].into())
+    }
+
+    /// A stream that `node` makes of what `sources` read.
+    pub(crate) fn new(graph: GraphRef, node: GraphId, sources: Rc<[GraphId]>) -> Self {
+        Self { graph, node, keys: None, values: None, repartition_required: false, sources }
     }
 
     pub(crate) fn with_serdes(self, keys: Option<SerdeRef<K>>, values: Option<SerdeRef<V>>) -> Self {
@@ -62,7 +70,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         factory: Arc<dyn NodeFactory>,
     ) -> KStream<K2, V2> {
         let node = ProcessorNode::stream_to_stream::<K, V, K2, V2>(factory);
-        KStream::new(Rc::clone(&self.graph), self.add(prefix, flags, node))
+        KStream::new(Rc::clone(&self.graph), self.add(prefix, flags, node), Rc::clone(&self.sources))
             .requiring_repartition(self.repartition_required || flags.key_changing)
     }
 
@@ -81,6 +89,7 @@ impl<K, V> Clone for KStream<K, V> {
             keys: self.keys.clone(),
             values: self.values.clone(),
             repartition_required: self.repartition_required,
+            sources: Rc::clone(&self.sources),
         }
     }
 }
@@ -88,44 +97,5 @@ impl<K, V> Clone for KStream<K, V> {
 impl<K, V> fmt::Debug for KStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KStream({})", self.graph.borrow().name(self.node))
-    }
-}
-
-/// The lowering of an operator that becomes one processor.
-pub(crate) struct ProcessorNode {
-    input: TypeSignature,
-    output: Option<TypeSignature>,
-    factory: Arc<dyn NodeFactory>,
-    stores: Vec<Arc<str>>,
-}
-
-impl ProcessorNode {
-    /// A processor between edges of these types.
-    pub(crate) fn new(input: TypeSignature, output: Option<TypeSignature>, factory: Arc<dyn NodeFactory>) -> Self {
-        Self { input, output, factory, stores: Vec::new() }
-    }
-
-    /// A processor from a stream to a stream.
-    pub(crate) fn stream_to_stream<K: 'static, V: 'static, K2: 'static, V2: 'static>(
-        factory: Arc<dyn NodeFactory>,
-    ) -> Self {
-        let output = Some(TypeSignature::of::<StreamEdge<K2, V2>>());
-        Self::new(TypeSignature::of::<StreamEdge<K, V>>(), output, factory)
-    }
-
-    /// Connects it to stores that are added by others.
-    pub(crate) fn with_stores(self, stores: Vec<Arc<str>>) -> Self {
-        Self { stores, ..self }
-    }
-}
-
-impl Lower for ProcessorNode {
-    fn lower(&self, site: LowerSite<'_>) -> Result<NodeId> {
-        let factory = Arc::clone(&self.factory);
-        let node = site.topology.add_processor(site.name, site.parents, self.input, self.output, factory)?;
-        for store in &self.stores {
-            site.topology.connect(node, store)?;
-        }
-        Ok(node)
     }
 }

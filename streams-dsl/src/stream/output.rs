@@ -7,10 +7,10 @@ use streams_core::serde::DefaultSerde;
 use streams_core::topology::{SinkOptions, TypeSignature};
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, Lower, LowerSite};
+use crate::graph::{Flags, Lower, LowerSite, ProcessorNode};
 use crate::ops::stateless;
 use crate::options::Produced;
-use crate::stream::{KStream, ProcessorNode};
+use crate::stream::KStream;
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
     /// Writes the stream to a topic, which must exist, with the serdes of its source or of its types.

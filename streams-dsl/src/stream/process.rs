@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::processor::Processor;
@@ -9,9 +10,9 @@ use streams_core::state::StateStore;
 use streams_core::topology::Wiring;
 use streams_core::{NodeId, Result};
 
-use crate::graph::Flags;
+use crate::graph::{Flags, ProcessorNode};
 use crate::ops::process::process;
-use crate::stream::{KStream, ProcessorNode};
+use crate::stream::KStream;
 
 /// A store that was added to a builder, by the type of its handle `S`. Naming it in
 /// [`KStream::process_with`] both connects it and hands it to the processor.
@@ -130,8 +131,8 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let names = stores.names();
         let connected = names.clone();
         let factory = process::<K, V, P, _>(move |node, wiring| Ok(supplier(S::handles(&names, node, wiring)?)));
-        let lower = ProcessorNode::stream_to_stream::<K, V, P::KOut, P::VOut>(factory).with_stores(connected);
+        let lower = ProcessorNode::stream_to_stream::<K, V, P::KOut, P::VOut>(factory).connected_to(connected);
         let node = self.add("KSTREAM-PROCESSOR-", Flags { key_changing: true }, lower);
-        KStream::new(self.graph.clone(), node).requiring_repartition(true)
+        KStream::new(Rc::clone(&self.graph), node, Rc::clone(&self.sources)).requiring_repartition(true)
     }
 }

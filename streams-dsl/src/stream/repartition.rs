@@ -34,7 +34,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let (keys, values) = (Arc::clone(&options.keys), Arc::clone(&options.values));
         let node = add_repartition(&mut graph, self.node, &name, options);
         drop(graph);
-        Self::new(Rc::clone(&self.graph), node).with_serdes(Some(keys), Some(values))
+        Self::from_source(Rc::clone(&self.graph), node).with_serdes(Some(keys), Some(values))
     }
 }
 

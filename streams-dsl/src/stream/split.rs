@@ -8,9 +8,9 @@ use streams_core::processor::StreamEdge;
 use streams_core::topology::TypeSignature;
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, GraphId, Lower, LowerSite};
+use crate::graph::{Flags, GraphId, Lower, LowerSite, ProcessorNode};
 use crate::ops::stateless::{branch, pass_through, Predicates};
-use crate::stream::{KStream, ProcessorNode};
+use crate::stream::KStream;
 
 /// A stream that is being split. Each branch is a stream of its own; records that no branch takes go to the default
 /// branch, or nowhere.
@@ -79,7 +79,7 @@ impl<K: 'static, V: 'static> Split<K, V> {
         let lower = ProcessorNode::stream_to_stream::<K, V, K, V>(pass_through::<K, V>());
         let node = graph.add(name, &[self.node], Flags::default(), lower);
         drop(graph);
-        KStream::new(Rc::clone(&self.stream.graph), node)
+        KStream::new(Rc::clone(&self.stream.graph), node, Rc::clone(&self.stream.sources))
             .with_serdes(self.stream.keys.clone(), self.stream.values.clone())
             .requiring_repartition(self.stream.repartition_required)
     }

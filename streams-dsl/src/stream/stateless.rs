@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::graph::Flags;
+use crate::graph::{Flags, GraphId, ProcessorNode};
 use crate::ops::stateless;
-use crate::stream::{KStream, ProcessorNode};
+use crate::stream::KStream;
 
 const KEY_CHANGING: Flags = Flags { key_changing: true };
 
@@ -120,7 +120,8 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let node = ProcessorNode::stream_to_stream::<K, V, K, V>(stateless::pass_through::<K, V>());
         let node = graph.add(name, &[self.node, other.node], Flags::default(), node);
         drop(graph);
-        Self::new(Rc::clone(&self.graph), node)
+        let sources: Vec<GraphId> = self.sources.iter().chain(other.sources.iter()).copied().collect();
+        Self::new(Rc::clone(&self.graph), node, sources.into())
             .requiring_repartition(self.repartition_required || other.repartition_required)
     }
 }

@@ -1,0 +1,195 @@
+//! Joins of two tables on equal keys.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use streams_core::processor::TableEdge;
+use streams_core::topology::{NodeFactory, TypeSignature};
+use streams_core::{NodeId, Result};
+
+use crate::graph::{Flags, GraphId, Lower, LowerSite};
+use crate::ops::join::{merge_tables, table_table, JoinGetter, TableJoin};
+use crate::ops::table::{GetterFactory, TableFlags};
+use crate::table::{KTable, TableView};
+
+/// What each side of a join does, and which of them must know the row before a change.
+struct Kinds {
+    this: TableJoin,
+    other: TableJoin,
+    this_old_values: bool,
+    other_old_values: bool,
+}
+
+const INNER: Kinds =
+    Kinds { this: TableJoin::Inner, other: TableJoin::Inner, this_old_values: false, other_old_values: false };
+const LEFT: Kinds =
+    Kinds { this: TableJoin::This, other: TableJoin::Other, this_old_values: true, other_old_values: false };
+const OUTER: Kinds =
+    Kinds { this: TableJoin::Either, other: TableJoin::Either, this_old_values: true, other_old_values: true };
+
+impl<K: 'static, V: 'static> KTable<K, V> {
+    /// The rows that both tables have.
+    pub fn join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(&V, &VO) -> R + Send + Sync + 'static,
+    {
+        // The kind guarantees both rows; without one of them there is no result to make.
+        self.joined(other, INNER, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other?)))
+    }
+
+    /// This table's rows, each with the other's if it has one.
+    #[doc(alias = "leftJoin")]
+    pub fn left_join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(&V, Option<&VO>) -> R + Send + Sync + 'static,
+    {
+        self.joined(other, LEFT, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other)))
+    }
+
+    /// The rows that either table has.
+    #[doc(alias = "outerJoin")]
+    pub fn outer_join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(Option<&V>, Option<&VO>) -> R + Send + Sync + 'static,
+    {
+        self.joined(other, OUTER, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this, other)))
+    }
+
+    fn joined<VO, R, F>(&self, other: &KTable<K, VO>, kinds: Kinds, joiner: F) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(&K, Option<&V>, Option<&VO>) -> Option<R> + Send + Sync + 'static,
+    {
+        if kinds.this_old_values {
+            self.view.enable_old_values();
+        }
+        if kinds.other_old_values {
+            other.view.enable_old_values();
+        }
+        let joiner = Arc::new(joiner);
+        let flags = TableFlags::new();
+        let (this_getter, other_getter) = (self.view.getter(), other.view.getter());
+        let mirrored = {
+            let joiner = Arc::clone(&joiner);
+            Arc::new(move |key: &K, other: Option<&VO>, this: Option<&V>| joiner(key, this, other))
+        };
+        let mut graph = self.graph.borrow_mut();
+        let name = graph.names().operator("KTABLE-MERGE-");
+        let lower = TableTableJoin {
+            generated_name: name.clone(),
+            this_name: graph.names().operator("KTABLE-JOINTHIS-"),
+            other_name: graph.names().operator("KTABLE-JOINOTHER-"),
+            this: Side {
+                input: TypeSignature::of::<TableEdge<K, V>>(),
+                looked_up: other_getter.stores(),
+                factory: table_table::<K, V, VO, R, _>(
+                    kinds.this,
+                    Arc::clone(&other_getter),
+                    Arc::clone(&flags),
+                    Arc::clone(&joiner),
+                ),
+            },
+            other: Side {
+                input: TypeSignature::of::<TableEdge<K, VO>>(),
+                looked_up: this_getter.stores(),
+                factory: table_table::<K, VO, V, R, _>(
+                    kinds.other,
+                    Arc::clone(&this_getter),
+                    Arc::clone(&flags),
+                    mirrored,
+                ),
+            },
+            output: TypeSignature::of::<TableEdge<K, R>>(),
+            merge: merge_tables::<K, R>(),
+            sources: self.sources.iter().chain(other.sources.iter()).copied().collect(),
+        };
+        let sources = Rc::clone(&lower.sources);
+        let node = graph.add(name, &[self.node, other.node], Flags::default(), lower);
+        drop(graph);
+        let view = JoinView {
+            flags,
+            this: Rc::clone(&self.view),
+            other: Rc::clone(&other.view),
+            kind: kinds.this,
+            joiner,
+        };
+        KTable::new(Rc::clone(&self.graph), node, Rc::new(view), sources).with_serdes(self.keys.clone(), None)
+    }
+}
+
+struct JoinView<K, V, VO, F> {
+    flags: Arc<TableFlags>,
+    this: Rc<dyn TableView<K, V>>,
+    other: Rc<dyn TableView<K, VO>>,
+    kind: TableJoin,
+    joiner: Arc<F>,
+}
+
+impl<K, V, VO, R, F> TableView<K, R> for JoinView<K, V, VO, F>
+where
+    K: 'static,
+    V: 'static,
+    VO: 'static,
+    R: 'static,
+    F: Fn(&K, Option<&V>, Option<&VO>) -> Option<R> + Send + Sync + 'static,
+{
+    fn getter(&self) -> Arc<dyn GetterFactory<K, R>> {
+        let (this, other) = (self.this.getter(), self.other.getter());
+        Arc::new(JoinGetter { kind: self.kind, this, other, joiner: Arc::clone(&self.joiner) })
+    }
+
+    fn enable_old_values(&self) {
+        self.flags.enable_old_values();
+        self.this.enable_old_values();
+        self.other.enable_old_values();
+    }
+}
+
+struct Side {
+    input: TypeSignature,
+    looked_up: Vec<Arc<str>>,
+    factory: Arc<dyn NodeFactory>,
+}
+
+struct TableTableJoin {
+    generated_name: String,
+    this_name: String,
+    other_name: String,
+    this: Side,
+    other: Side,
+    output: TypeSignature,
+    merge: Arc<dyn NodeFactory>,
+    sources: Rc<[GraphId]>,
+}
+
+impl Lower for TableTableJoin {
+    fn lower(&self, mut site: LowerSite<'_>) -> Result<NodeId> {
+        site.copartition(&self.sources);
+        let LowerSite { name, parents, topology, .. } = site;
+        // A join that the user named names its sides after itself.
+        let (this_name, other_name) = if name == self.generated_name {
+            (self.this_name.clone(), self.other_name.clone())
+        } else {
+            (format!("{name}-join-this"), format!("{name}-join-other"))
+        };
+        let (this_parent, other_parent) = (&parents[..1], &parents[1..]);
+        let output = Some(self.output);
+        let this =
+            topology.add_processor(&this_name, this_parent, self.this.input, output, Arc::clone(&self.this.factory))?;
+        let other =
+            topology.add_processor(&other_name, other_parent, self.other.input, output, Arc::clone(&self.other.factory))?;
+        for (node, side) in [(this, &self.this), (other, &self.other)] {
+            for store in &side.looked_up {
+                topology.connect(node, store)?;
+            }
+        }
+        topology.add_processor(name, &[this, other], self.output, output, Arc::clone(&self.merge))
+    }
+}
