@@ -13,7 +13,7 @@
 //! | aggregator returns the new aggregate | aggregator updates `&mut A` | no clone of the aggregate |
 //! | null allowed everywhere | `Option<K>`, `Option<V>` where null is allowed | a source drops and counts other nulls |
 //! | `KStream.join(table, ..)` | `join_table`, `left_join_table` | `join` is for two streams |
-| `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
+//! | `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
 //!
 //! A handle is a cheap reference to a node of the logical graph; the plan is made by [`StreamsBuilder::build`].
 
@@ -22,13 +22,13 @@ mod graph;
 mod grouped;
 mod ops;
 mod options;
+pub mod prelude;
 mod stream;
 mod table;
-pub mod prelude;
 pub mod windows;
 
 pub use builder::StreamsBuilder;
-pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
 pub use grouped::{KGroupedStream, TimeWindowedKStream};
+pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
 pub use stream::{KStream, Split, StoreRef, StoreSet};
 pub use table::KTable;

@@ -90,7 +90,12 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
 
     /// The same with options for the store.
     #[doc(alias = "aggregate")]
-    pub fn aggregate_with<A, I, F>(&self, materialized: Materialized<K, A>, initializer: I, aggregator: F) -> KTable<K, A>
+    pub fn aggregate_with<A, I, F>(
+        &self,
+        materialized: Materialized<K, A>,
+        initializer: I,
+        aggregator: F,
+    ) -> KTable<K, A>
     where
         A: 'static,
         I: Fn() -> A + Send + Sync + 'static,

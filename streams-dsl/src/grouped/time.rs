@@ -104,8 +104,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
         fold: Fold<K, V, A>,
     ) -> KTable<Windowed<K>, A> {
         let stream = &self.stream;
-        let names =
-            Names::take(&mut stream.graph.borrow_mut(), prefix, materialized.given_name(), is_unnamed_count);
+        let names = Names::take(&mut stream.graph.borrow_mut(), prefix, materialized.given_name(), is_unnamed_count);
         let flags = TableFlags::new();
         flags.materialize();
         let (size, minimum) = (self.windows.size(), self.windows.minimum_retention());

@@ -58,7 +58,12 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// As [`Self::left_join_table`], with options: serdes of the stream, name of its repartition topic.
     #[doc(alias = "leftJoin")]
-    pub fn left_join_table_with<VT, R, F>(&self, table: &KTable<K, VT>, joined: Joined<K, V>, joiner: F) -> KStream<K, R>
+    pub fn left_join_table_with<VT, R, F>(
+        &self,
+        table: &KTable<K, VT>,
+        joined: Joined<K, V>,
+        joiner: F,
+    ) -> KStream<K, R>
     where
         VT: 'static,
         R: 'static,
@@ -94,7 +99,8 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         };
         let getter = table.getter();
         let stores = getter.stores();
-        let join = StreamTableJoin { keys: Arc::clone(&keys), values, table: getter, is_left, joiner: Arc::new(joiner) };
+        let join =
+            StreamTableJoin { keys: Arc::clone(&keys), values, table: getter, is_left, joiner: Arc::new(joiner) };
         let processor = ProcessorNode::stream_to_stream::<K, V, K, R>(stream_table(join)).connected_to(stores);
         let sources: Rc<[GraphId]> = sources.iter().chain(table.sources()).copied().collect();
         let generated = graph.names().operator(prefix);

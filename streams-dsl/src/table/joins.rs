@@ -113,13 +113,8 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         let sources = Rc::clone(&lower.sources);
         let node = graph.add(name, &[self.node, other.node], Flags::default(), lower);
         drop(graph);
-        let view = JoinView {
-            flags,
-            this: Rc::clone(&self.view),
-            other: Rc::clone(&other.view),
-            kind: kinds.this,
-            joiner,
-        };
+        let view =
+            JoinView { flags, this: Rc::clone(&self.view), other: Rc::clone(&other.view), kind: kinds.this, joiner };
         KTable::new(Rc::clone(&self.graph), node, Rc::new(view), sources).with_serdes(self.keys.clone(), None)
     }
 }
@@ -183,8 +178,13 @@ impl Lower for TableTableJoin {
         let output = Some(self.output);
         let this =
             topology.add_processor(&this_name, this_parent, self.this.input, output, Arc::clone(&self.this.factory))?;
-        let other =
-            topology.add_processor(&other_name, other_parent, self.other.input, output, Arc::clone(&self.other.factory))?;
+        let other = topology.add_processor(
+            &other_name,
+            other_parent,
+            self.other.input,
+            output,
+            Arc::clone(&self.other.factory),
+        )?;
         for (node, side) in [(this, &self.this), (other, &self.other)] {
             for store in &side.looked_up {
                 topology.connect(node, store)?;

@@ -40,8 +40,7 @@ pub(crate) fn table_source<K: 'static, V: 'static>(
     let source = TableSource { topic: topic.to_owned(), source_name, options: consumed.source, flags, store };
     let node = nodes.add(name, &[], Flags::default(), source);
     drop(nodes);
-    let table = KTable::new(Rc::clone(graph), node, Rc::new(view), [node].into())
-        .with_serdes(Some(keys), Some(values));
+    let table = KTable::new(Rc::clone(graph), node, Rc::new(view), [node].into()).with_serdes(Some(keys), Some(values));
     if materialized.given_name().is_some() {
         table.stored_in(&store_name)
     } else {

@@ -58,7 +58,8 @@ impl TimeWindows {
     pub(crate) fn validate(&self) -> Result<()> {
         let Self { size_ms, advance_ms, grace_ms } = self;
         let invalid = |why: &str| {
-            let message = format!("window of size {size_ms} ms, advance {advance_ms} ms and grace {grace_ms} ms: {why}");
+            let message =
+                format!("window of size {size_ms} ms, advance {advance_ms} ms and grace {grace_ms} ms: {why}");
             Err(Error::new(ErrorKind::InvalidTopology, message))
         };
         if *size_ms == 0 {
@@ -117,8 +118,8 @@ mod tests {
         #[case] timestamp: i64,
         #[case] expected: &[(i64, i64)],
     ) {
-        let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(size))
-            .advance_by(Duration::from_millis(advance));
+        let windows =
+            TimeWindows::of_size_with_no_grace(Duration::from_millis(size)).advance_by(Duration::from_millis(advance));
         let windows: Vec<(i64, i64)> =
             windows.windows_of(Timestamp(timestamp)).map(|window| (window.start.0, window.end.0)).collect();
         assert_eq!(windows, expected);
@@ -129,8 +130,8 @@ mod tests {
     #[case::no_advance(10, 0)]
     #[case::advance_over_size(10, 11)]
     fn impossible_windows_are_refused(#[case] size: u64, #[case] advance: u64) {
-        let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(size))
-            .advance_by(Duration::from_millis(advance));
+        let windows =
+            TimeWindows::of_size_with_no_grace(Duration::from_millis(size)).advance_by(Duration::from_millis(advance));
         let error = windows.validate().expect_err("it is impossible");
         assert!(error.to_string().contains(&format!("size {size} ms, advance {advance} ms")), "{error}");
     }

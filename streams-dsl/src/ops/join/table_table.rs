@@ -94,8 +94,14 @@ where
     wire_with(move |node, wiring| {
         let output = wiring.table_output::<K, R>(node)?;
         let other = other.make(node, wiring)?;
-        let side =
-            JoinSide { kind, other, joiner: Arc::clone(&joiner), old_values: flags.old_values(), output, this: PhantomData };
+        let side = JoinSide {
+            kind,
+            other,
+            joiner: Arc::clone(&joiner),
+            old_values: flags.old_values(),
+            output,
+            this: PhantomData,
+        };
         wiring.table_input::<K, V>(node, side);
         Ok(())
     })

@@ -1,7 +1,7 @@
 //! What the nodes of a table need of its store, so that one body of code serves key-value and window stores.
 
 use streams_core::serde::Windowed;
-use streams_core::state::{Flushed, FlushListener, StateStore, TimestampedKeyValueStore, TimestampedWindowStore};
+use streams_core::state::{FlushListener, Flushed, StateStore, TimestampedKeyValueStore, TimestampedWindowStore};
 use streams_core::{Result, Timestamp};
 
 /// A store of a table's rows: one value and its time per key, a windowed key included.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use streams_core::processor::{Output, TableEdge, TableRecord, TaskContext};
 use streams_core::serde::SerdeRef;
-use streams_core::state::{Flushed, FlushListener};
+use streams_core::state::{FlushListener, Flushed};
 use streams_core::{Change, Headers, Result, Timestamp};
 
 use crate::ops::table::{TableFlags, TableStore};
