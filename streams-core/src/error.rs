@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_error_is_one_word_and_reports_its_chain() {
-        assert_eq!(std::mem::size_of::<Result<()>>(), std::mem::size_of::<usize>());
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
         let io = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
         let error = Err::<(), _>(io).context(|| "open segment 12".to_owned()).context(|| "recover log".to_owned());
         let error = error.expect_err("it is one");
