@@ -14,6 +14,7 @@
 
 mod broker;
 mod builder;
+pub mod cli;
 mod config;
 mod coordinator;
 mod data_dir;
@@ -25,6 +26,7 @@ mod in_process;
 pub mod log;
 mod purgatory;
 mod reply;
+pub mod server;
 mod syncer;
 mod text;
 mod topics;

@@ -21,8 +21,9 @@ use streams_core::protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use streams_core::protocol::messages::topics::{
-    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicState,
-    DeleteTopicsRequest, DeleteTopicsResponse,
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsPartition,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic, DeleteTopicState, DeleteTopicsRequest,
+    DeleteTopicsResponse,
 };
 use streams_core::protocol::messages::transactions::{InitProducerIdRequest, InitProducerIdResponse};
 use streams_core::protocol::{ErrorCode, Request, Response};
@@ -350,6 +351,18 @@ fn offsets_are_found_by_time_and_deleted_by_offset() {
         assert_eq!(find(-3), (1000, 0));
         assert_eq!(find(1000), (1000, 0));
         assert_eq!(find(1001), (-1, -1));
+        let request = DeleteRecordsRequest {
+            topics: vec![DeleteRecordsTopic {
+                name: "orders".to_owned(),
+                partitions: vec![DeleteRecordsPartition { partition_index: 0, offset: 1 }],
+            }],
+            ..DeleteRecordsRequest::default()
+        };
+        let answer: DeleteRecordsResponse = call(&mut client, request);
+        let deleted = &answer.topics[0].partitions[0];
+        assert_eq!((deleted.error_code, deleted.low_watermark), (ErrorCode::NONE, 1));
+        assert_eq!(fetch(&mut client, "orders", 0).error_code, ErrorCode::OFFSET_OUT_OF_RANGE);
+        assert_eq!(fetch(&mut client, "orders", 1).log_start_offset, 1);
     });
 }
 

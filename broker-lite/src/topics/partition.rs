@@ -251,10 +251,7 @@ impl Partition {
         let start = {
             let mut state = self.lock();
             let log = state.log_mut()?;
-            if offset > log.start_offset().0 {
-                return Err(ErrorCode::POLICY_VIOLATION);
-            }
-            log.start_offset().0
+            log.delete_records(Offset(offset)).map_err(|error| self.read_error(&error))?.0
         };
         self.wake();
         Ok(start)
@@ -322,6 +319,9 @@ impl Partition {
     pub(crate) fn maintain(&self, now: Timestamp) {
         if let State::Online(log) = &mut *self.lock() {
             log.expire_producers(now);
+            if let Err(error) = log.retain(now) {
+                tracing::warn!("retention of {}: {}", self.name, error.error().report());
+            }
         }
     }
 

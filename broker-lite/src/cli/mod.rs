@@ -1,0 +1,58 @@
+//! The command line: arguments to a command, a command to an exit code.
+//!
+//! Names and flags are those of Kafka's own tools where there is one. Results go to stdout, everything else to stderr.
+//! Exit codes follow [`streams_core::ErrorKind::exit_code`]; a reader that closes its end of the pipe ends a command
+//! quietly with 0.
+
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use streams_core::Result;
+
+/// What a command line is made of.
+#[derive(Debug, Parser)]
+#[command(name = "broker-lite", version, about = "A durable single-node broker that speaks the Kafka wire protocol")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log to stderr: error, warn, info, debug, trace, or a filter such as broker_lite=debug.
+    #[arg(long, global = true, default_value = "info", value_name = "FILTER")]
+    log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a data directory to Kafka clients until told to stop.
+    Serve(serve::Serve),
+}
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging(&arguments.log);
+    let outcome = match arguments.command {
+        Command::Serve(command) => command.run(),
+    };
+    finish(outcome)
+}
+
+fn finish(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error.report());
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn start_logging(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second run in one process finds the first one's logging in place.
+    let _ = subscriber.try_init();
+}
