@@ -50,8 +50,8 @@ impl Serve {
             .start()?;
         let server = Server::start(&broker, config)?;
         let address = server.address();
-        output::line(&format!("listening on {address}"))?;
-        output::line(&format!("try: kcat -b {address} -L"))?;
+        // In one piece: a script that reads the first line may close the pipe after it.
+        output::line(&format!("listening on {address}\ntry: kcat -b {address} -L"))?;
         server.wait_for_signal()?;
         tracing::info!("stopping: syncing and closing {}", self.data_dir.display());
         broker.close();
