@@ -18,6 +18,7 @@ mod validate;
 mod wiring;
 
 pub use builder::{SinkOptions, SourceOptions, Topology, TopologyBuilder};
+pub use describe::{NodeDescription, SubtopologyDescription, TopologyDescription};
 pub use node::{InternalTopic, NodeFactory, NodeKind, NodeSpec, OffsetResetPolicy, TypeSignature};
 pub use subtopology::Subtopology;
 pub(crate) use validate::validate_name;
