@@ -23,6 +23,8 @@ mod source;
 #[path = "tidy/words.rs"]
 mod words;
 
+use std::sync::LazyLock;
+
 use source::Source;
 
 /// Functions longer than a screen: the file, the function, and why it is better so. An entry that is no longer needed
@@ -37,7 +39,7 @@ fn files_fit_in_700_lines() {
 #[test]
 fn functions_fit_on_a_screen() {
     let sources = checkout();
-    expect_none(shape::long_functions(&sources, LONG_FUNCTIONS));
+    expect_none(shape::long_functions(sources, LONG_FUNCTIONS));
 }
 
 #[test]
@@ -48,15 +50,15 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn modules_import_what_architecture_allows() {
     let sources = checkout();
-    let rules = modules::Rules::parse(fenced_block(&sources, "module-rules")).expect("the module-rules block parses");
-    expect_none(modules::forbidden_imports(&sources, &rules));
+    let rules = modules::Rules::parse(fenced_block(sources, "module-rules")).expect("the module-rules block parses");
+    expect_none(modules::forbidden_imports(sources, &rules));
 }
 
 #[test]
 fn only_drivers_touch_the_outside_world() {
     let sources = checkout();
-    let rules = ambient::parse(fenced_block(&sources, "driver-rules")).expect("the driver-rules block parses");
-    expect_none(ambient::outside_drivers(&sources, &rules));
+    let rules = ambient::parse(fenced_block(sources, "driver-rules")).expect("the driver-rules block parses");
+    expect_none(ambient::outside_drivers(sources, &rules));
 }
 
 #[test]
@@ -69,12 +71,17 @@ fn no_path_of_anybodys_machine() {
     expect_none(checkout().iter().flat_map(words::machine_paths));
 }
 
-/// Every text file of the checkout. Panics when a file cannot be read, or when the walk found hardly any.
-fn checkout() -> Vec<Source> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the checkout");
-    let sources = source::read_tree(root).expect("the checkout can be read");
-    assert!(sources.iter().any(|source| source.path == "streams-core/src/lib.rs"), "the walk missed streams-core");
-    sources
+/// Every text file of the checkout, read once for all tests.
+///
+/// # Panics
+/// When a file cannot be read, or when the walk missed what must be there.
+fn checkout() -> &'static [Source] {
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the checkout");
+        source::read_tree(root).expect("the checkout can be read")
+    });
+    assert!(SOURCES.iter().any(|source| source.path == "streams-core/src/lib.rs"), "the walk missed streams-core");
+    &SOURCES
 }
 
 /// The lines of the block of ARCHITECTURE.md that opens with ```` ```NAME ````.
