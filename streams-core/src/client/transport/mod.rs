@@ -4,13 +4,19 @@
 //! and decodes; in process it hands the same values to the broker, batches as shared bytes. Everything above it is
 //! one body of code, tested over both.
 //!
-//! A transport keeps the order of requests to one node, answers each request at most once, and never blocks in
-//! [`Transport::send`].
+//! A transport keeps the order of requests to one node (fetches, which wait at the broker, may be overtaken), answers
+//! each request at most once, and never blocks in [`Transport::send`].
+
+pub mod faults;
+pub mod tcp;
 
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::protocol::{Request, Response};
+
+pub use faults::{FaultRates, FaultyTransport};
+pub use tcp::TcpTransport;
 
 /// The id of a broker within its cluster, or of a bootstrap address before the cluster is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
