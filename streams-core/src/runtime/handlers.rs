@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::ids::TopicPartition;
 use crate::processor::{DeserializationHandler, ProcessingHandler, Verdict};
 
-/// Decides about a record that cannot be written: given where to, and why.
+/// Decides about records that cannot be written: given where to, and why.
 pub type ProductionHandler = Arc<dyn Fn(&TopicPartition, &Error) -> Verdict + Send + Sync>;
 
 /// What to do when a thread has ended by an error.
@@ -70,7 +70,7 @@ impl Handlers {
             }),
             production: Arc::new(move |partition, error| {
                 production.decide(|count| {
-                    tracing::warn!(%partition, count, error = %error.report(), "passing over a record that cannot be written");
+                    tracing::warn!(%partition, count, error = %error.report(), "passing over records that cannot be written");
                 })
             }),
             uncaught: Arc::new(|_| UncaughtExceptionResponse::ShutdownClient),

@@ -1,3 +1,349 @@
-//! One stream thread.
+//! One stream thread: its tasks, its clients, and the step that moves all of them on.
+//!
+//! ```text
+//!            committed offsets known       all stores restored
+//! STARTING ───────────────────────► RESTORING ───────────► RUNNING ─── begin_close ──► CLOSING ──► CLOSED
+//!     │                                 │                                                 ▲
+//!     └─────────────────────────────────┴─────────────────────────────────────────────────┘
+//!
+//! run_once(now): poll ► add records ► process N per task ► punctuate ► commit if due ► adapt N
+//! ```
+//!
+//! A step waits only in `poll`, only when the step before found nothing to do, and never longer than until the next
+//! thing is due. A [`Waker`] ends the wait. While a commit is under way no record is processed: the offsets that are
+//! committed are those of the state that is committed (see [`commit`]).
+//!
+//! Tasks that are restored run while others of the thread still restore. An error out of [`StreamThread::run_once`]
+//! ends the thread: its owner throws it away without a commit, and whoever takes its tasks over goes on from the last
+//! one. Nothing here reads a clock or starts anything.
 
+mod commit;
+mod input;
 mod pacing;
+mod start;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::consumer::{CommitId, Consumer, OffsetAndMetadata};
+use crate::client::producer::Producer;
+use crate::client::transport::Waker;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::TopicPartition;
+use crate::runtime::assignment::TaskAssignment;
+use crate::runtime::collector::{ProductionPolicy, SharedProducer};
+use crate::runtime::metrics::{Published, TaskMetrics};
+use crate::runtime::panics;
+use crate::runtime::plan::Plan;
+use crate::runtime::purge::PurgeQueue;
+use crate::runtime::restore::{RestoreProgress, Restorer};
+use crate::runtime::task::ActiveTask;
+use crate::time::Timestamp;
+
+use commit::Commit;
+use pacing::Pacing;
+
+/// Counters are published at least so often while the thread runs.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a task that failed with an error that may pass is left alone before it is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Where a thread is.
+enum Phase {
+    /// Waits for the offsets that the group has committed.
+    Starting(CommitId),
+    /// Some tasks are not restored yet.
+    Restoring,
+    /// All tasks run.
+    Running,
+    /// Commits once more and closes its tasks.
+    Closing,
+    /// Has no task left.
+    Closed,
+}
+
+/// The clients of a thread.
+pub(crate) struct Clients {
+    /// Reads the tasks' inputs; member of the application's group.
+    pub(crate) consumer: Consumer,
+    /// Reads changelogs; no group, no reset policy.
+    pub(crate) restore_consumer: Consumer,
+    /// Writes outputs and changelogs.
+    pub(crate) producer: Producer,
+}
+
+/// A task that processes.
+struct Running {
+    task: ActiveTask,
+    inputs: Vec<Input>,
+    /// Those of its inputs whose records are deleted once they are committed.
+    repartitions: Vec<TopicPartition>,
+    records: u64,
+    restored: u64,
+    /// Since when it fails with errors that may pass, and when it is tried again.
+    failing: Option<Failing>,
+}
+
+struct Input {
+    partition: TopicPartition,
+    paused: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Failing {
+    since: Timestamp,
+    retry_at: Timestamp,
+}
+
+/// One stream thread. Its owner steps it.
+pub(crate) struct StreamThread {
+    plan: Arc<Plan>,
+    assignment: Vec<TaskAssignment>,
+    consumer: Consumer,
+    producer: SharedProducer,
+    policy: ProductionPolicy,
+    restorer: Restorer,
+    phase: Phase,
+    tasks: Vec<Running>,
+    /// The task that an input partition belongs to, as an index into `tasks`.
+    owners: BTreeMap<TopicPartition, usize>,
+    committed: BTreeMap<TopicPartition, Option<OffsetAndMetadata>>,
+    /// The budget of each cached store in bytes.
+    cache_bytes_max: usize,
+    pacing: Pacing,
+    commit: Commit,
+    last_commit: Option<Timestamp>,
+    commits: u64,
+    /// The step before found nothing to do.
+    idle: bool,
+    /// The task whose turn it is, for the message of a panic.
+    current: Option<usize>,
+    published: Published,
+    published_at: Timestamp,
+    purge: PurgeQueue,
+}
+
+impl StreamThread {
+    /// A thread that will run these tasks.
+    ///
+    /// # Errors
+    /// What the clients refuse.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        assignment: Vec<TaskAssignment>,
+        clients: Clients,
+        published: Published,
+        purge: PurgeQueue,
+    ) -> Result<Self> {
+        let Clients { mut consumer, restore_consumer, producer } = clients;
+        let inputs: Vec<TopicPartition> = assignment.iter().flat_map(|task| task.inputs.iter().cloned()).collect();
+        consumer.assign(&inputs);
+        for input in &inputs {
+            consumer.pause(input)?;
+        }
+        let question = consumer.begin_committed(&inputs)?;
+        let policy = ProductionPolicy {
+            handler: Arc::clone(&plan.handlers.production),
+            prefix: format!("{}-", plan.config.application_id).into(),
+        };
+        let restorer = Restorer::new(restore_consumer, plan.restore_listener.clone());
+        Ok(Self {
+            cache_bytes_max: start::cache_bytes_max(&plan, &assignment),
+            assignment,
+            consumer,
+            producer: Rc::new(RefCell::new(producer)),
+            policy,
+            restorer,
+            phase: Phase::Starting(question),
+            tasks: Vec::new(),
+            owners: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            pacing: Pacing::default(),
+            commit: Commit::Idle,
+            last_commit: None,
+            commits: 0,
+            idle: false,
+            current: None,
+            published,
+            published_at: Timestamp::UNKNOWN,
+            purge,
+            plan,
+        })
+    }
+
+    /// Ends a wait of this thread from another one.
+    pub(crate) fn wakers(&self) -> [Waker; 2] {
+        [self.consumer.waker(), self.producer.borrow().waker()]
+    }
+
+    /// Whether all tasks process.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
+    /// Whether the thread is done for good.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// Moves everything on by one step.
+    ///
+    /// # Errors
+    /// Ends the thread. A panic of user code is an error that names the record it happened on.
+    pub(crate) fn run_once(&mut self, now: Timestamp) -> Result<()> {
+        match panics::catch(|| Ok(self.step(now))) {
+            Ok(outcome) => outcome,
+            Err(panic) => Err(self.at_current_record(panic)),
+        }
+    }
+
+    /// Commits what was processed and closes all tasks, in the steps that follow.
+    pub(crate) fn begin_close(&mut self) {
+        if !self.is_closed() {
+            self.phase = Phase::Closing;
+        }
+    }
+
+    fn step(&mut self, now: Timestamp) -> Result<()> {
+        self.last_commit.get_or_insert(now);
+        let wait = if self.idle { self.wait(now) } else { Duration::ZERO };
+        match self.phase {
+            Phase::Starting(question) => return self.start(now, question),
+            Phase::Restoring => self.restore(now, wait)?,
+            Phase::Running => {}
+            Phase::Closing => return self.close(now),
+            Phase::Closed => return Ok(()),
+        }
+        self.poll(now, wait)?;
+        if self.commit.is_under_way() {
+            return self.commit_step(now);
+        }
+        let processed = self.process(now)?;
+        let punctuated = self.punctuate(now)?;
+        let committed = self.commit_if_due(now)?;
+        self.idle = processed == 0 && !punctuated && !committed;
+        self.pacing.round_ended(punctuated || committed);
+        if now >= self.published_at + PUBLISH_INTERVAL {
+            self.publish(now);
+        }
+        Ok(())
+    }
+
+    /// How long nothing is due.
+    fn wait(&self, now: Timestamp) -> Duration {
+        let mut wait = self.plan.config.runtime.poll.min(self.producer.borrow().next_wakeup(now));
+        for running in &self.tasks {
+            if let Some(due) = running.task.next_punctuation() {
+                wait = wait.min(due - now);
+            }
+            if let Some(failing) = running.failing {
+                wait = wait.min(failing.retry_at - now);
+            }
+        }
+        wait.min(self.until_commit(now))
+    }
+
+    /// Gives every task its turn. Answers how many records were processed.
+    fn process(&mut self, now: Timestamp) -> Result<usize> {
+        if self.producer.borrow().is_full() {
+            // The broker is behind: nothing new is made until it has taken some of what there is.
+            self.producer.borrow_mut().poll(now, self.plan.config.runtime.poll)?;
+            return Ok(1);
+        }
+        let mut processed = 0;
+        for index in 0..self.tasks.len() {
+            let running = &mut self.tasks[index];
+            if running.failing.is_some_and(|failing| now < failing.retry_at) {
+                continue;
+            }
+            self.current = Some(index);
+            let outcome = running.task.process(self.pacing.records(), now);
+            self.current = None;
+            match outcome {
+                Ok(records) => {
+                    running.records += records as u64;
+                    running.failing = None;
+                    processed += records;
+                }
+                Err(error) => running.try_again_later(error, now, self.plan.config.runtime.task_timeout)?,
+            }
+        }
+        Ok(processed)
+    }
+
+    fn punctuate(&mut self, now: Timestamp) -> Result<bool> {
+        let mut punctuated = false;
+        for index in 0..self.tasks.len() {
+            let running = &mut self.tasks[index];
+            if running.task.next_punctuation().is_some_and(|due| due <= now) {
+                self.current = Some(index);
+                punctuated |= running.task.punctuate(now)?;
+                self.current = None;
+            }
+        }
+        Ok(punctuated)
+    }
+
+    /// Copies the counters to where others see them.
+    fn publish(&mut self, now: Timestamp) {
+        self.published_at = now;
+        self.published.publish(|metrics| {
+            metrics.commits = self.commits;
+            for running in &self.tasks {
+                let task = TaskMetrics {
+                    records_processed: running.records,
+                    dropped_records: running.task.dropped_records(),
+                    records_restored: running.restored,
+                    records_to_restore: 0,
+                };
+                metrics.tasks.insert(running.task.id(), task);
+            }
+            for (task, RestoreProgress { restored, remaining }) in self.restorer.progress() {
+                let progress =
+                    TaskMetrics { records_restored: restored, records_to_restore: remaining, ..TaskMetrics::default() };
+                metrics.tasks.insert(task, progress);
+            }
+        });
+    }
+
+    #[cold]
+    fn at_current_record(&self, panic: Error) -> Error {
+        let Some(running) = self.current.and_then(|index| self.tasks.get(index)) else { return panic };
+        let at = match running.task.position() {
+            Some(position) => position.to_string(),
+            None => "a punctuation or a flush".to_owned(),
+        };
+        panic.context(format!("user code of task {} fails at {at}", running.task.id()))
+    }
+}
+
+impl Running {
+    /// Takes an error that may pass, until `task.timeout.ms` is over.
+    #[cold]
+    fn try_again_later(&mut self, error: Error, now: Timestamp, timeout: Duration) -> Result<()> {
+        if error.kind() != ErrorKind::Retriable {
+            return Err(error);
+        }
+        let since = self.failing.map_or(now, |failing| failing.since);
+        if now - since >= timeout {
+            let message =
+                format!("task {} fails for {} ms (task.timeout.ms)", self.task.id(), timeout.as_millis());
+            return Err(Error::with_source(ErrorKind::Processing, message, error));
+        }
+        if self.failing.is_none() {
+            tracing::warn!(task = %self.task.id(), error = %error.report(), "trying again until task.timeout.ms is over");
+        }
+        self.failing = Some(Failing { since, retry_at: now + RETRY_INTERVAL });
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StreamThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamThread").field("tasks", &self.assignment.len()).finish_non_exhaustive()
+    }
+}

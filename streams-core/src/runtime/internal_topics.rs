@@ -1,0 +1,237 @@
+//! The topics that an application makes for itself: which there must be, and making or checking them at the broker.
+//!
+//! | topic | name | cleanup.policy | and |
+//! |---|---|---|---|
+//! | repartition | `<application.id>-<name>` | `delete` | `retention.ms=-1`, `segment.bytes=52428800`; purged after commits |
+//! | changelog | `<application.id>-<store>-changelog` | `compact` | |
+//! | changelog of windows | the same | `compact,delete` | `retention.ms` = the store's and an addition |
+//!
+//! Settings under `topic.` win over these, and the configs given to a store win over both. A topic that exists is never
+//! changed: one that does not fit is an error, because records in other partitions, or records that are deleted too
+//! early, are lost state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::client::admin::{Admin, NewTopic, TopicConfigs};
+use crate::config::StreamsConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::ErrorCode;
+use crate::runtime::assignment::full_name;
+use crate::runtime::partitions::{inputs, PartitionCounts};
+use crate::time::duration_ms;
+use crate::topology::Topology;
+
+/// Kafka Streams' segment size of repartition topics: small, so that purged records free their space soon.
+const REPARTITION_SEGMENT_BYTES: &str = "52428800";
+/// Somebody else can make a topic between our looking and our making; more than this is no accident.
+const ATTEMPTS_MAX: usize = 5;
+
+/// The name of a store's changelog.
+pub(crate) fn changelog_topic(application_id: &str, store: &str) -> String {
+    format!("{application_id}-{store}-changelog")
+}
+
+/// A topic that there must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) partitions: i32,
+    pub(crate) configs: BTreeMap<String, String>,
+    /// What `retention.ms` must at least be where records are deleted by time.
+    retention_min_ms: Option<i64>,
+}
+
+/// The internal topics of an application.
+pub(crate) fn wanted(topology: &Topology, config: &StreamsConfig, counts: &PartitionCounts) -> Vec<Wanted> {
+    let mut topics = Vec::new();
+    for topic in topology.internal_topics() {
+        let mut configs = BTreeMap::from([
+            ("cleanup.policy".to_owned(), "delete".to_owned()),
+            ("message.timestamp.type".to_owned(), "CreateTime".to_owned()),
+            ("retention.ms".to_owned(), "-1".to_owned()),
+            ("segment.bytes".to_owned(), REPARTITION_SEGMENT_BYTES.to_owned()),
+        ]);
+        configs.extend(config.topic.clone());
+        topics.push(Wanted {
+            name: full_name(topology, &config.application_id, &topic.name).to_string(),
+            partitions: partitions(counts.of(&topic.name)),
+            configs,
+            retention_min_ms: None,
+        });
+    }
+    let additional = config.runtime.windowstore_changelog_additional_retention;
+    for part in topology.subtopologies() {
+        for store in &part.stores {
+            let spec = topology.store(store);
+            let Some((spec, changelog)) = spec.and_then(|spec| Some((spec, spec.changelog()?))) else { continue };
+            let mut configs = changelog.topic_configs(additional);
+            configs.extend(config.topic.clone());
+            configs.extend(changelog.overrides().clone());
+            topics.push(Wanted {
+                name: changelog_topic(&config.application_id, spec.name()),
+                partitions: partitions(Some(counts.of_subtopology(part))),
+                configs,
+                retention_min_ms: changelog.retention().map(duration_ms),
+            });
+        }
+    }
+    topics
+}
+
+fn partitions(count: Option<u32>) -> i32 {
+    i32::try_from(count.unwrap_or(1).max(1)).unwrap_or(i32::MAX)
+}
+
+/// Looks at the source topics, decides about partitions, and makes or checks the internal topics.
+///
+/// # Errors
+/// [`ErrorKind::InvalidTopology`] when source topics are missing or topics do not fit the topology;
+/// [`ErrorKind::Retriable`] when no broker answers.
+pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut Admin) -> Result<PartitionCounts> {
+    let internal = |topic: &&Arc<str>| topology.is_internal_topic(topic);
+    let sources = topology.subtopologies().iter().flat_map(inputs).filter(|topic| !internal(topic));
+    let existing = partition_counts(admin, &sources.map(|topic| &**topic).collect::<Vec<_>>())?;
+    let counts = PartitionCounts::resolve(topology, &existing)?;
+    ensure(admin, &wanted(topology, config, &counts), config.runtime.replication_factor)?;
+    Ok(counts)
+}
+
+/// The partition counts of those topics that exist.
+fn partition_counts(admin: &mut Admin, names: &[&str]) -> Result<BTreeMap<Arc<str>, u32>> {
+    let mut counts = BTreeMap::new();
+    if names.is_empty() {
+        return Ok(counts);
+    }
+    let described = admin.describe_topics(names).map_err(|error| error.context("look at the application's topics"))?;
+    for (name, outcome) in described {
+        match outcome {
+            Ok(topic) => {
+                counts.insert(Arc::from(name), u32::try_from(topic.partitions).unwrap_or(0));
+            }
+            Err(refusal) if refusal.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+    Ok(counts)
+}
+
+/// Makes the topics that are missing and checks the others.
+fn ensure(admin: &mut Admin, wanted: &[Wanted], replication_factor: i16) -> Result<()> {
+    let mut wanted: Vec<&Wanted> = wanted.iter().collect();
+    for _ in 0..ATTEMPTS_MAX {
+        let existing = partition_counts(admin, &names(&wanted))?;
+        let (there, missing): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|topic| existing.contains_key(topic.name.as_str()));
+        for topic in &there {
+            check_partitions(topic, existing[topic.name.as_str()])?;
+        }
+        check_configs(admin, &there)?;
+        wanted = create(admin, missing, replication_factor)?;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+    }
+    let message = format!("topics {} come and go: something else makes and deletes them", names(&wanted).join(", "));
+    Err(Error::new(ErrorKind::Retriable, message))
+}
+
+fn names<'a>(wanted: &[&'a Wanted]) -> Vec<&'a str> {
+    wanted.iter().map(|topic| topic.name.as_str()).collect()
+}
+
+/// Makes topics; answers those that somebody else made meanwhile.
+fn create<'a>(admin: &mut Admin, missing: Vec<&'a Wanted>, replication_factor: i16) -> Result<Vec<&'a Wanted>> {
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    let new = |topic: &&Wanted| NewTopic {
+        name: topic.name.clone(),
+        num_partitions: topic.partitions,
+        replication_factor,
+        configs: topic.configs.clone(),
+    };
+    let topics: Vec<NewTopic> = missing.iter().map(new).collect();
+    let outcomes =
+        admin.create_topics(&topics).map_err(|error| error.context("make the application's internal topics"))?;
+    let mut again = Vec::new();
+    for (name, outcome) in outcomes {
+        match outcome {
+            Ok(_) => tracing::info!(topic = %name, "made an internal topic"),
+            Err(refusal) if refusal.code == ErrorCode::TOPIC_ALREADY_EXISTS => again.push(name),
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+    Ok(missing.into_iter().filter(|topic| again.contains(&topic.name)).collect())
+}
+
+fn check_partitions(wanted: &Wanted, actual: u32) -> Result<()> {
+    if i64::from(actual) == i64::from(wanted.partitions) {
+        return Ok(());
+    }
+    let message = format!(
+        "existing internal topic {} has invalid partitions: expected: {}; actual: {actual}; the input's partitions or \
+         the topology changed: reset the application, or give it another application.id",
+        wanted.name, wanted.partitions
+    );
+    Err(Error::new(ErrorKind::InvalidTopology, message))
+}
+
+fn check_configs(admin: &mut Admin, there: &[&Wanted]) -> Result<()> {
+    if there.is_empty() {
+        return Ok(());
+    }
+    for (name, outcome) in admin.describe_topic_configs(&names(there))? {
+        let actual = match outcome {
+            Ok(actual) => actual,
+            // Not every principal may look; what cannot be seen is not refused.
+            Err(refusal) => {
+                tracing::warn!(topic = %name, "cannot check an internal topic: {refusal}");
+                continue;
+            }
+        };
+        if let Some(wanted) = there.iter().find(|topic| topic.name == name) {
+            check_config(wanted, &actual)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_config(wanted: &Wanted, actual: &TopicConfigs) -> Result<()> {
+    let value = |key: &str| actual.0.get(key).and_then(|config| config.value.as_deref());
+    let Some(policy) = value("cleanup.policy") else { return Ok(()) };
+    let needed = wanted.configs.get("cleanup.policy").map_or("delete", String::as_str);
+    let deletes = policies(policy).contains(&"delete");
+    let compacts = policies(policy).contains(&"compact");
+    // A changelog of windows may do without either policy, but a topic that must keep records may not delete, and one
+    // whose keys mean nothing may not compact.
+    let wrong = match (policies(needed).contains(&"compact"), policies(needed).contains(&"delete")) {
+        (true, false) => deletes,
+        (false, true) => compacts,
+        _ => false,
+    };
+    if wrong {
+        return Err(wrong_config(wanted, "cleanup.policy", policy, needed));
+    }
+    let retention = value("retention.ms").and_then(|text| text.parse::<i64>().ok());
+    if let (true, Some(least), Some(actual)) = (deletes, wanted.retention_min_ms, retention) {
+        if actual >= 0 && actual < least {
+            return Err(wrong_config(wanted, "retention.ms", &actual.to_string(), &format!("at least {least}")));
+        }
+    }
+    Ok(())
+}
+
+fn policies(policy: &str) -> Vec<&str> {
+    policy.split(',').map(str::trim).collect()
+}
+
+#[cold]
+fn wrong_config(wanted: &Wanted, key: &str, actual: &str, needed: &str) -> Error {
+    let message = format!(
+        "existing internal topic {} has {key}={actual}, and needs {needed}: records would be lost; set it with Kafka's \
+         tools, or reset the application",
+        wanted.name
+    );
+    Error::new(ErrorKind::InvalidTopology, message)
+}

@@ -1,0 +1,128 @@
+//! From an assignment to running tasks: committed offsets, open stores, restored stores, wired graphs.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Input, Phase, Running, StreamThread};
+use crate::client::consumer::CommitId;
+use crate::config::AutoOffsetReset;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{TaskId, TopicPartition};
+use crate::runtime::assignment::TaskAssignment;
+use crate::runtime::collector::{Changelog, Collector};
+use crate::runtime::plan::Plan;
+use crate::runtime::restore::StoreToRestore;
+use crate::runtime::task::{ActiveTask, TaskStore};
+use crate::state::ChangelogSink;
+use crate::time::Timestamp;
+use crate::topology::OffsetResetPolicy;
+
+/// The cache budget of each cached store: an equal part of the thread's part of `statestore.cache.max.bytes`.
+pub(super) fn cache_bytes_max(plan: &Plan, assignment: &[TaskAssignment]) -> usize {
+    let cached = |task: &TaskAssignment| {
+        let stores = plan.subtopology(task.task).map(|part| part.stores.as_slice()).unwrap_or_default();
+        stores.iter().filter(|store| plan.topology.store(store).is_some_and(|spec| spec.is_cached())).count()
+    };
+    let stores: usize = assignment.iter().map(cached).sum();
+    let runtime = &plan.config.runtime;
+    let total = usize::try_from(runtime.statestore_cache_max_bytes).unwrap_or(usize::MAX);
+    total / runtime.num_stream_threads.max(1) / stores.max(1)
+}
+
+impl StreamThread {
+    /// Waits for the committed offsets, then opens all stores and begins to restore them.
+    pub(super) fn start(&mut self, now: Timestamp, question: CommitId) -> Result<()> {
+        self.consumer.poll(now, self.plan.config.runtime.poll)?;
+        let Some(answer) = self.consumer.committed_outcome(question) else { return Ok(()) };
+        let answer = answer.map_err(|error| error.context("fetch the committed offsets of the application"))?;
+        self.committed = answer.into_iter().collect();
+        let mut tasks = Vec::new();
+        for assignment in &self.assignment {
+            tasks.push((assignment.task, self.plan.open_stores(assignment)?));
+        }
+        self.restorer.begin(tasks)?;
+        self.phase = Phase::Restoring;
+        Ok(())
+    }
+
+    /// Restores stores, and starts the tasks that have theirs.
+    pub(super) fn restore(&mut self, now: Timestamp, wait: Duration) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let restored = self.restorer.step(now, wait, &|task, spec, rows| plan.open_store(task, spec, rows))?;
+        for (task, stores) in restored {
+            self.start_task(task, stores, now)?;
+        }
+        if self.restorer.is_done() {
+            self.phase = Phase::Running;
+            self.publish(now);
+        }
+        Ok(())
+    }
+
+    fn start_task(&mut self, id: TaskId, stores: Vec<StoreToRestore>, now: Timestamp) -> Result<()> {
+        let Some(assignment) = self.assignment.iter().find(|assignment| assignment.task == id).cloned() else {
+            return Err(Error::new(ErrorKind::Internal, format!("task {id} is not assigned to this thread")));
+        };
+        let restored = stores.iter().map(StoreToRestore::restored).sum();
+        let collector = Collector::new(Rc::clone(&self.producer), self.policy.clone());
+        let plan = Arc::clone(&self.plan);
+        let mut task = ActiveTask::new(
+            &plan.topology,
+            plan.subtopology(id)?,
+            id.partition,
+            &plan.task_options(),
+            Box::new(collector),
+            self.task_stores(stores)?,
+            &|topic| plan.partition_count(topic),
+        )?;
+        let mut inputs = Vec::new();
+        for partition in &assignment.inputs {
+            self.seek(&mut task, partition)?;
+            self.owners.insert(partition.clone(), self.tasks.len());
+            inputs.push(Input { partition: partition.clone(), paused: false });
+        }
+        task.init(now)?;
+        for partition in &assignment.inputs {
+            self.consumer.resume(partition)?;
+        }
+        let repartitions = assignment.repartitions;
+        self.tasks.push(Running { task, inputs, repartitions, records: 0, restored, failing: None });
+        Ok(())
+    }
+
+    fn task_stores(&self, stores: Vec<StoreToRestore>) -> Result<Vec<TaskStore>> {
+        let attach = |store: StoreToRestore| {
+            let changelog = store.changelog.clone().map(|partition| -> Rc<dyn ChangelogSink> {
+                Rc::new(Changelog::new(Rc::clone(&self.producer), self.policy.clone(), partition))
+            });
+            let spec = Arc::clone(&store.spec);
+            Ok(TaskStore { spec, rows: store.into_rows()?, changelog, cache_bytes_max: self.cache_bytes_max })
+        };
+        stores.into_iter().map(attach).collect()
+    }
+
+    /// Puts consumer and task at the committed offset of an input, or where its reset policy says.
+    fn seek(&mut self, task: &mut ActiveTask, partition: &TopicPartition) -> Result<()> {
+        if let Some(Some(committed)) = self.committed.get(partition) {
+            self.consumer.seek(partition, committed.offset)?;
+            return task.seek(partition, committed.offset, &committed.metadata);
+        }
+        let configured = self.plan.config.consumer.auto_offset_reset;
+        match (self.plan.reset(&partition.topic), configured) {
+            (OffsetResetPolicy::Earliest, _) | (OffsetResetPolicy::Default, AutoOffsetReset::Earliest) => {
+                self.consumer.seek_to_beginning(partition)
+            }
+            (OffsetResetPolicy::Latest, _) | (OffsetResetPolicy::Default, AutoOffsetReset::Latest) => {
+                self.consumer.seek_to_end(partition)
+            }
+            (OffsetResetPolicy::Default, AutoOffsetReset::None) => {
+                let message = format!(
+                    "{partition} has no committed offset, and auto.offset.reset is none: set it to earliest or latest, \
+                     or give the source a reset policy"
+                );
+                Err(Error::new(ErrorKind::InvalidConfig, message))
+            }
+        }
+    }
+}
