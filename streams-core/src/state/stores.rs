@@ -57,6 +57,11 @@ impl ChangelogConfig {
         configs
     }
 
+    /// What the program set for this store's topic; wins over everything else.
+    pub fn overrides(&self) -> &BTreeMap<String, String> {
+        &self.overrides
+    }
+
     /// How long rows are kept, for window stores.
     pub fn retention(&self) -> Option<Duration> {
         self.retention
