@@ -122,7 +122,7 @@ impl Plan {
             (Some(directory), EngineKind::RocksDb) => {
                 let task_directory = directory.task_directory(task)?;
                 if rows == Rows::Wiped {
-                    spec.wipe(&task_directory)?;
+                    directory.wipe_store(task, spec.name(), spec.is_windowed())?;
                 }
                 spec.open(&task_directory, engine)
             }

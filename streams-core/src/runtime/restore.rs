@@ -209,13 +209,14 @@ impl Restorer {
             let batch = batch.context(|| format!("restore from {partition}"))?;
             let mut broken = None;
             let decoded = batch.records(&mut self.scratch).map_err(Error::from)?;
-            let rows = decoded.map_while(|record| record.map_err(|error| broken = Some(error)).ok()).filter_map(|record| {
-                if record.offset < fetched.start {
-                    return None;
-                }
-                records += 1;
-                record.key.map(|key| ChangelogRow { key, value: record.value, timestamp: record.timestamp })
-            });
+            let rows =
+                decoded.map_while(|record| record.map_err(|error| broken = Some(error)).ok()).filter_map(|record| {
+                    if record.offset < fetched.start {
+                        return None;
+                    }
+                    records += 1;
+                    record.key.map(|key| ChangelogRow { key, value: record.value, timestamp: record.timestamp })
+                });
             store.rows()?.restore(rows, batch.last_offset())?;
             if let Some(error) = broken {
                 return Err(Error::from(error).context(format!("restore from {partition}")));

@@ -24,6 +24,8 @@ use crate::ids::{Partition, SubtopologyId, TaskId};
 
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
+/// Where in a task's directory key-value stores are; each window store has a directory of its own beside it.
+const ROCKSDB_DIRECTORY: &str = "rocksdb";
 /// `rwxr-x---`, as Kafka Streams makes its directories.
 const DIRECTORY_MODE: u32 = 0o750;
 /// A lock file that vanishes between open and lock belongs to a clean-up; more of them in a row is no accident.
@@ -101,6 +103,18 @@ impl StateDirectory {
     /// [`ErrorKind::Io`] when something of it cannot be deleted.
     pub(crate) fn wipe_task(&self, task: TaskId) -> Result<()> {
         remove_directory(&self.root.join(task.to_string()))
+    }
+
+    /// Deletes the rows of one store of a task. It must be closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when something of it cannot be deleted.
+    pub(crate) fn wipe_store(&self, task: TaskId, store: &str, is_windowed: bool) -> Result<()> {
+        let task_directory = self.root.join(task.to_string());
+        remove_directory(&match is_windowed {
+            true => task_directory.join(store),
+            false => task_directory.join(ROCKSDB_DIRECTORY).join(store),
+        })
     }
 
     /// Deletes the application's whole directory. Opens and locks it first, so that nobody else has it.

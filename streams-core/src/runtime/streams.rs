@@ -185,7 +185,8 @@ impl KafkaStreams {
         };
         let process_id = directory.as_ref().map_or(random, StateDirectory::process_id);
         let transport = (self.shared.connect)()?;
-        let mut admin = Admin::new(self.config.admin.clone(), transport, Arc::clone(&self.shared.clock), seed(process_id, 0));
+        let mut admin =
+            Admin::new(self.config.admin.clone(), transport, Arc::clone(&self.shared.clock), seed(process_id, 0));
         let counts = prepare(&self.topology, &self.config, &mut admin)?;
         let (handlers, restore_listener) = {
             let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,8 +230,7 @@ impl KafkaStreams {
     /// # Errors
     /// The failure of the application if it ends instead; [`ErrorKind::Retriable`] naming the state after `timeout`.
     pub fn wait_until_running(&self, timeout: Duration) -> Result<()> {
-        let state =
-            self.shared.lifecycle.wait_until(timeout, |state| state == State::Running || !state.is_live());
+        let state = self.shared.lifecycle.wait_until(timeout, |state| state == State::Running || !state.is_live());
         match state {
             State::Running => Ok(()),
             state => Err(self.failure().unwrap_or_else(|| {

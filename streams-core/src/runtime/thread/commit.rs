@@ -39,6 +39,7 @@ use super::{StreamThread, RETRY_INTERVAL};
 use crate::client::consumer::{CommitId, OffsetAndMetadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::TopicPartition;
+use crate::state::AnyStore;
 use crate::time::Timestamp;
 
 /// A thread whose stores hold more than this in memory commits early: the memory has to end somewhere. Kafka Streams'
@@ -89,7 +90,7 @@ impl StreamThread {
         let mut uncommitted_bytes = 0;
         for running in &mut self.tasks {
             due |= running.task.take_commit_request();
-            uncommitted_bytes += running.task.uncommitted_bytes();
+            uncommitted_bytes += running.task.stores().iter().map(AnyStore::uncommitted_bytes).sum::<usize>();
         }
         if !due && uncommitted_bytes <= UNCOMMITTED_BYTES_MAX {
             return Ok(false);

@@ -330,8 +330,7 @@ impl Running {
         }
         let since = self.failing.map_or(now, |failing| failing.since);
         if now - since >= timeout {
-            let message =
-                format!("task {} fails for {} ms (task.timeout.ms)", self.task.id(), timeout.as_millis());
+            let message = format!("task {} fails for {} ms (task.timeout.ms)", self.task.id(), timeout.as_millis());
             return Err(Error::with_source(ErrorKind::Processing, message, error));
         }
         if self.failing.is_none() {
