@@ -37,13 +37,13 @@ fn build(builder: &mut BatchBuilder, records: &[Owned], options: &BatchOptions) 
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         let timestamp = Timestamp(record.timestamp);
         if record.headers.is_empty() {
-            builder.append(timestamp, key, value).unwrap();
+            builder.append(timestamp, key, value).expect("it fits");
         } else {
             let headers = record.headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref()));
-            builder.append_with_headers(timestamp, key, value, headers).unwrap();
+            builder.append_with_headers(timestamp, key, value, headers).expect("it fits");
         }
     }
-    builder.finish(options).unwrap().to_vec()
+    builder.finish(options).expect("it compresses").to_vec()
 }
 
 fn read(batch: &BatchView<'_>) -> Result<Vec<Owned>, String> {
@@ -177,7 +177,7 @@ fn to_other(record: &Owned) -> other::Record {
         producer_epoch: -1,
         timestamp_type: other::TimestampType::Creation,
         offset: record.offset,
-        sequence: i32::try_from(record.offset).unwrap(),
+        sequence: i32::try_from(record.offset).expect("a small offset"),
         timestamp: record.timestamp,
         key: record.key.clone().map(Bytes::from),
         value: record.value.clone().map(Bytes::from),
@@ -316,7 +316,7 @@ fn patched(compression: Compression, patches: &[(usize, &[u8])]) -> Vec<u8> {
         bytes[*at..at + patch.len()].copy_from_slice(patch);
     }
     if let Ok(mut batch) = BatchMut::parse(&mut bytes) {
-        let timestamp = batch.view().unwrap().max_timestamp();
+        let timestamp = batch.view().expect("it was parsed").max_timestamp();
         batch.set_max_timestamp(timestamp);
     }
     bytes
@@ -388,7 +388,7 @@ fn with_block(codec: u8, block: &[u8]) -> Vec<u8> {
     let mut bytes = patched(Compression::None, &[(22, &[codec])]);
     bytes.truncate(BATCH_HEADER_LEN);
     bytes.extend(block);
-    let length = i32::try_from(bytes.len() - 12).unwrap();
+    let length = i32::try_from(bytes.len() - 12).expect("a short batch");
     bytes[8..12].copy_from_slice(&length.to_be_bytes());
     bytes
 }

@@ -23,8 +23,11 @@ pub(crate) fn lines() -> (Vec<Line>, usize) {
     let mut unsupported = 0;
     let mut lines = Vec::new();
     for line in LINES.lines() {
-        let mut line: Value = serde_json::from_str(line).unwrap();
-        let number = |name: &str| i16::try_from(line[name].as_i64().unwrap()).unwrap();
+        let mut line: Value = serde_json::from_str(line).expect("the fixtures are well formed");
+        let number = |name: &str| {
+            i16::try_from(line[name].as_i64().expect("the fixtures are well formed"))
+                .expect("the fixtures are well formed")
+        };
         let (key, version) = (number("key"), number("version"));
         let api = ApiKey::from_code(key).unwrap_or_else(|| panic!("api {key} is in the fixtures and not here"));
         assert_eq!(line["api"], api.to_string());
@@ -36,8 +39,8 @@ pub(crate) fn lines() -> (Vec<Line>, usize) {
             api,
             version,
             is_request: line["kind"] == "request",
-            header_version: line["headerVersion"].as_i64().unwrap(),
-            body: unhex(line["body"].as_str().unwrap()),
+            header_version: line["headerVersion"].as_i64().expect("the fixtures are well formed"),
+            body: unhex(line["body"].as_str().expect("the fixtures are well formed")),
             json: line["json"].take(),
         });
     }
@@ -86,7 +89,7 @@ impl Line {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("the fixtures are well formed");
     (0..text.len()).step_by(2).map(digit).collect()
 }
 

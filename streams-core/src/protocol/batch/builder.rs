@@ -2,7 +2,7 @@
 
 use super::compression::{compress, Compression};
 use super::edit::BatchMut;
-use super::varint::{put_varint, varint_len, VARLONG_LEN_MAX};
+use super::varint::{push_varint, short, varint_len, zigzag, SHORT_MAX, VARLONG_LEN_MAX};
 use super::{
     BatchError, TimestampType, BATCH_HEADER_LEN, BATCH_LENGTH_END, CONTROL_BIT, MAGIC, TIMESTAMP_TYPE_BIT,
     TRANSACTIONAL_BIT,
@@ -11,9 +11,8 @@ use crate::ids::Offset;
 use crate::protocol::codes::ErrorCode;
 use crate::time::Timestamp;
 
-/// The most bytes that stand in front of a key: the varints of length, timestamp, offset and key length, and one byte
-/// of attributes.
-const PREFIX_LEN_MAX: usize = 3 * 5 + VARLONG_LEN_MAX + 1;
+/// The most bytes of a record besides key, value and headers, with the room that a register takes and gives back.
+const OVERHEAD_MAX: usize = 5 + 1 + VARLONG_LEN_MAX + 5 + 5 + 5 + 8;
 
 /// The most bytes a batch can have, so that its length fits its field.
 const BATCH_LEN_MAX: usize = i32::MAX as usize;
@@ -131,7 +130,7 @@ impl BatchBuilder {
 
     /// An upper bound of what a record without headers adds to [`Self::len`].
     pub fn record_len_max(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
-        PREFIX_LEN_MAX + 5 + 1 + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
+        OVERHEAD_MAX + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
     }
 
     /// Appends a record without headers at the next offset.
@@ -181,17 +180,17 @@ impl BatchBuilder {
         H::IntoIter: Clone,
     {
         let headers = headers.into_iter();
-        let mut count = 0_i64;
+        let mut count = 0;
         let mut len = 0;
         for (key, value) in headers.clone() {
             count += 1;
             len += nullable_len(Some(key)) + nullable_len(value);
         }
-        let start = self.begin(offset_delta, timestamp, key, value, varint_len(count) + len)?;
-        self.put_varint(count);
+        let start = self.begin(offset_delta, timestamp, key, value, varint_len(zigzag(count)) + len)?;
+        push_varint(&mut self.plain, zigzag(count));
         for (key, value) in headers {
-            self.put_nullable(Some(key));
-            self.put_nullable(value);
+            push_nullable(&mut self.plain, Some(key));
+            push_nullable(&mut self.plain, value);
         }
         self.end(start);
         Ok(())
@@ -214,46 +213,26 @@ impl BatchBuilder {
         if offset_delta <= self.last_offset_delta {
             return Err(out_of_order(offset_delta));
         }
-        let body_len = 1
-            + varint_len(delta)
-            + varint_len(i64::from(offset_delta))
-            + nullable_len(key)
-            + nullable_len(value)
-            + headers_len;
-        if body_len >= BATCH_LEN_MAX - self.plain.len().min(BATCH_LEN_MAX) - VARLONG_LEN_MAX {
-            return Err(too_large(body_len));
+        let fields = [zigzag(delta), zigzag(i64::from(offset_delta)), zigzag_len(key), zigzag_len(value)];
+        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let data_len = 1 + key.len() + value.len() + headers_len;
+        if data_len >= BATCH_LEN_MAX.saturating_sub(self.plain.len() + OVERHEAD_MAX) {
+            return Err(too_large(data_len));
         }
-        let mut prefix = [0; PREFIX_LEN_MAX];
-        let at = put_varint(&mut prefix, 0, body_len as i64) + 1;
-        let at = put_varint(&mut prefix, at, delta);
-        let at = put_varint(&mut prefix, at, i64::from(offset_delta));
-        let at = put_varint(&mut prefix, at, key.map_or(-1, |key| key.len() as i64));
-        self.plain.reserve(body_len + VARLONG_LEN_MAX);
-        self.plain.extend_from_slice(&prefix[..at]);
-        self.plain.extend_from_slice(key.unwrap_or_default());
-        self.put_nullable(value);
+        self.plain.reserve(data_len + OVERHEAD_MAX);
+        let end = match Short::new(fields, data_len) {
+            Some(short) => short.push(&mut self.plain, key, value),
+            None => push_long(&mut self.plain, fields, data_len, key, value),
+        };
         self.records += 1;
         self.last_offset_delta = offset_delta;
         self.max_timestamp = self.max_timestamp.max(timestamp.0);
-        Ok(self.plain.len() + headers_len)
+        Ok(end)
     }
 
     #[inline]
     fn end(&self, end: usize) {
         debug_assert_eq!(self.plain.len(), end, "a record is as long as its length says");
-    }
-
-    #[inline]
-    fn put_varint(&mut self, value: i64) {
-        let mut bytes = [0; VARLONG_LEN_MAX];
-        let end = put_varint(&mut bytes, 0, value);
-        self.plain.extend_from_slice(&bytes[..end]);
-    }
-
-    #[inline]
-    fn put_nullable(&mut self, bytes: Option<&[u8]>) {
-        self.put_varint(bytes.map_or(-1, |bytes| bytes.len() as i64));
-        self.plain.extend_from_slice(bytes.unwrap_or_default());
     }
 
     /// Compresses, writes the header and returns the batch. The builder keeps its records: finishing again with other
@@ -290,9 +269,84 @@ impl BatchBuilder {
     }
 }
 
+/// What stands around the key of a record whose key length takes one byte and whose other fields take two at most,
+/// each put together in a register: copying it from bytes just written would wait for them.
+struct Short {
+    prefix: (u64, usize),
+    value_len: (u64, usize),
+    body_len: usize,
+}
+
+impl Short {
+    #[inline]
+    fn new([delta, offset, key_len, value_len]: [u64; 4], data_len: usize) -> Option<Self> {
+        if key_len >= 0x80 || (delta | offset | value_len) >= SHORT_MAX {
+            return None;
+        }
+        let (delta, offset, value_len) = (short(delta), short(offset), short(value_len));
+        let body_len = data_len + delta.1 + offset.1 + 1 + value_len.1;
+        let length = (body_len as u64) << 1;
+        if length >= SHORT_MAX {
+            return None;
+        }
+        let mut prefix = short(length);
+        for field in [(0, 1), delta, offset, (key_len, 1)] {
+            prefix = (prefix.0 | field.0 << (8 * prefix.1), prefix.1 + field.1);
+        }
+        Some(Self { prefix, value_len, body_len })
+    }
+
+    /// Appends the record up to its headers and returns where it ends.
+    #[inline]
+    fn push(self, out: &mut Vec<u8>, key: &[u8], value: &[u8]) -> usize {
+        let end = out.len() + 1 + usize::from(self.body_len >= 0x40) + self.body_len;
+        push_register(out, self.prefix);
+        out.extend_from_slice(key);
+        push_register(out, self.value_len);
+        out.extend_from_slice(value);
+        end
+    }
+}
+
+/// Appends at most eight bytes of a register, the lowest first.
+#[inline]
+fn push_register(out: &mut Vec<u8>, (bytes, len): (u64, usize)) {
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes.to_le_bytes());
+    out.truncate(end);
+}
+
+/// Appends any record up to its headers and returns where it ends.
+#[inline(never)]
+fn push_long(out: &mut Vec<u8>, fields: [u64; 4], data_len: usize, key: &[u8], value: &[u8]) -> usize {
+    let body_len = data_len + fields.into_iter().map(varint_len).sum::<usize>();
+    let [delta, offset, key_len, value_len] = fields;
+    push_varint(out, (body_len as u64) << 1);
+    let end = out.len() + body_len;
+    out.push(0);
+    push_varint(out, delta);
+    push_varint(out, offset);
+    push_varint(out, key_len);
+    out.extend_from_slice(key);
+    push_varint(out, value_len);
+    out.extend_from_slice(value);
+    end
+}
+
+fn push_nullable(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    push_varint(out, zigzag_len(bytes));
+    out.extend_from_slice(bytes.unwrap_or_default());
+}
+
+/// A length in zigzag; that of null is -1.
+#[inline]
+fn zigzag_len(bytes: Option<&[u8]>) -> u64 {
+    bytes.map_or(1, |bytes| (bytes.len() as u64) << 1)
+}
+
 #[inline]
 fn nullable_len(bytes: Option<&[u8]>) -> usize {
-    bytes.map_or(1, |bytes| varint_len(bytes.len() as i64) + bytes.len())
+    varint_len(zigzag_len(bytes)) + bytes.map_or(0, <[u8]>::len)
 }
 
 #[cold]

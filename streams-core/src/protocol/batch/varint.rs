@@ -16,25 +16,31 @@ fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// How many bytes the varint of a value takes.
+/// How many bytes a zigzag value takes.
 #[inline]
-pub(super) fn varint_len(value: i64) -> usize {
-    let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
-    (bits * 9 + 64) / 64
+pub(super) fn varint_len(zigzag: u64) -> usize {
+    let bits = u64::BITS - (zigzag | 1).leading_zeros();
+    (bits as usize * 9 + 64) / 64
 }
 
-/// Writes a varint at `at` and returns where it ends.
-#[inline]
-pub(super) fn put_varint<const N: usize>(out: &mut [u8; N], at: usize, value: i64) -> usize {
-    let mut bits = zigzag(value);
-    let mut at = at;
+/// Appends a zigzag value.
+pub(super) fn push_varint(out: &mut Vec<u8>, zigzag: u64) {
+    let mut bits = zigzag;
     while bits >= 0x80 {
-        out[at] = bits as u8 | 0x80;
+        out.push(bits as u8 | 0x80);
         bits >>= 7;
-        at += 1;
     }
-    out[at] = bits as u8;
-    at + 1
+    out.push(bits as u8);
+}
+
+/// What takes three bytes or more.
+pub(super) const SHORT_MAX: u64 = 0x4000;
+
+/// The varint of a zigzag value below [`SHORT_MAX`] in a register, the first byte lowest, and its length.
+#[inline]
+pub(super) fn short(zigzag: u64) -> (u64, usize) {
+    let two = u64::from(zigzag >= 0x80);
+    (zigzag & 0x7f | two << 7 | zigzag >> 7 << 8, 1 + two as usize)
 }
 
 /// A varlong at the start of `bytes`, and what follows it.
@@ -90,9 +96,14 @@ mod tests {
     fn varints_round_trip_at_every_length() {
         let edges = (0..64).flat_map(|bit| [(1_i64 << bit) - 1, 1 << bit, -(1 << bit), !(1 << bit)]);
         for value in edges.chain([i64::MIN, i64::MAX, 0, -1]) {
-            let mut out = [0; VARLONG_LEN_MAX];
-            let end = put_varint(&mut out, 0, value);
-            assert_eq!(end, varint_len(value), "{value}");
+            let mut out = Vec::new();
+            push_varint(&mut out, zigzag(value));
+            let end = out.len();
+            assert_eq!(end, varint_len(zigzag(value)), "{value}");
+            if zigzag(value) < SHORT_MAX {
+                let (bytes, len) = short(zigzag(value));
+                assert_eq!(&bytes.to_le_bytes()[..len], out, "{value}");
+            }
             assert_eq!(varlong(&out[..end]), Ok((value, &[][..])), "{value}");
             assert!(varlong(&out[..end - 1]).is_err(), "{value} cut off");
         }
