@@ -322,7 +322,8 @@ fn committed_offsets_go_with_their_topic() {
     assert_eq!(commit(&mut client, "group", "orders", 7), ErrorCode::NONE);
     assert_eq!(commit(&mut client, "group", "orders", 9), ErrorCode::NONE);
     assert_eq!(committed(&mut client, "group"), [("orders".to_owned(), 0, 9)]);
-    let request = DeleteTopicsRequest { topic_names: vec!["orders".to_owned()], ..DeleteTopicsRequest::default() };
+    let topics = vec![DeleteTopicState { name: Some("orders".to_owned()), ..DeleteTopicState::default() }];
+    let request = DeleteTopicsRequest { topics, ..DeleteTopicsRequest::default() };
     let _: DeleteTopicsResponse = call(&mut client, request);
     assert_eq!(committed(&mut client, "group"), []);
 }

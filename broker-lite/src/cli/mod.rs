@@ -4,8 +4,12 @@
 //! Exit codes follow [`streams_core::ErrorKind::exit_code`]; a reader that closes its end of the pipe ends a command
 //! quietly with 0.
 
+mod connect;
+mod consume;
 mod output;
+mod produce;
 mod serve;
+mod topics;
 
 use std::process::ExitCode;
 
@@ -27,6 +31,12 @@ struct Arguments {
 enum Command {
     /// Serve a data directory to Kafka clients until told to stop.
     Serve(serve::Serve),
+    /// Create, list, describe and delete topics.
+    Topics(topics::Topics),
+    /// Write the lines of stdin to a topic.
+    Produce(produce::Produce),
+    /// Print the records of a topic.
+    Consume(consume::Consume),
 }
 
 /// Runs the program with the arguments of the process.
@@ -35,6 +45,9 @@ pub fn run() -> ExitCode {
     start_logging(&arguments.log);
     let outcome = match arguments.command {
         Command::Serve(command) => command.run(),
+        Command::Topics(command) => command.run(),
+        Command::Produce(command) => command.run(),
+        Command::Consume(command) => command.run(),
     };
     finish(outcome)
 }
@@ -53,6 +66,7 @@ fn finish(outcome: Result<()>) -> ExitCode {
 fn start_logging(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let subscriber = subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // A second run in one process finds the first one's logging in place.
     let _ = subscriber.try_init();
 }

@@ -7,14 +7,25 @@ use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Context};
 use crate::error::Refusal;
 use crate::topics::names;
 
-pub(super) fn handle(broker: &Broker, request: DeleteTopicsRequest, now: Timestamp) -> DeleteTopicsResponse {
-    let by_name =
-        request.topic_names.into_iter().map(|name| DeleteTopicState { name: Some(name), topic_id: Uuid::nil() });
-    let responses = request.topics.into_iter().chain(by_name).map(|wanted| {
+/// From this version on topics go by name or id.
+const STATES_SINCE: i16 = 6;
+
+pub(super) fn handle(
+    broker: &Broker,
+    context: &Context,
+    request: DeleteTopicsRequest,
+    now: Timestamp,
+) -> DeleteTopicsResponse {
+    let by_name = |name| DeleteTopicState { name: Some(name), topic_id: Uuid::nil() };
+    let wanted: Vec<DeleteTopicState> = match context.api_version {
+        version if version >= STATES_SINCE => request.topics,
+        _ => request.topic_names.into_iter().map(by_name).collect(),
+    };
+    let responses = wanted.into_iter().map(|wanted| {
         let (name, topic_id) = (wanted.name.clone(), wanted.topic_id);
         match delete(broker, wanted, now) {
             Ok((name, topic_id)) => {

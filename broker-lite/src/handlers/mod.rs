@@ -57,7 +57,7 @@ pub(crate) fn handle(broker: &Broker, context: &Context, request: Request, now: 
         Request::ListOffsets(request) => Reply::Now(list_offsets::handle(broker, context, request).into()),
         Request::OffsetForLeaderEpoch(request) => Reply::Now(offset_for_leader_epoch::handle(broker, request).into()),
         Request::CreateTopics(request) => Reply::Now(create_topics::handle(broker, request, now).into()),
-        Request::DeleteTopics(request) => Reply::Now(delete_topics::handle(broker, request, now).into()),
+        Request::DeleteTopics(request) => Reply::Now(delete_topics::handle(broker, context, request, now).into()),
         Request::CreatePartitions(request) => Reply::Now(create_partitions::handle(broker, request, now).into()),
         Request::DeleteRecords(request) => Reply::Now(delete_records::handle(broker, request).into()),
         Request::DescribeConfigs(request) => Reply::Now(describe_configs::handle(broker, request).into()),
