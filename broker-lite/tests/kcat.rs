@@ -34,12 +34,16 @@ fn lists_brokers_and_topics() {
 #[case(&["-X", "acks=1"])]
 fn what_is_produced_is_consumed(#[case] options: &[&str]) {
     with_server(|server| {
-        let lines: Vec<String> = (0..500).map(|number| format!("key{number}:value {number} {}", "x".repeat(50))).collect();
+        let lines: Vec<String> =
+            (0..500).map(|number| format!("key{number}:value {number} {}", "x".repeat(50))).collect();
         let input = lines.join("\n") + "\n";
         kcat_with_input(server, &[&["-P", "-t", "orders", "-K", ":"], options].concat(), &input);
         let output = kcat(server, &["-C", "-t", "orders", "-e", "-q", "-K", ":"]);
         assert_eq!(output, input);
-        assert_eq!(kcat(server, &["-C", "-t", "orders", "-o", "-2", "-e", "-q", "-f", "%o %k\n"]), "498 key498\n499 key499\n");
+        assert_eq!(
+            kcat(server, &["-C", "-t", "orders", "-o", "-2", "-e", "-q", "-f", "%o %k\n"]),
+            "498 key498\n499 key499\n"
+        );
     });
 }
 

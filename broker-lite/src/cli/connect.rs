@@ -21,7 +21,9 @@ impl Connect {
     /// Client settings: these of the command line first, then what was asked for by name.
     pub(super) fn settings<'a>(&'a self, properties: &'a [Property]) -> Vec<(&'a str, &'a str)> {
         let own = [("bootstrap.servers", self.bootstrap_server.as_str()), ("client.id", "broker-lite")];
-        own.into_iter().chain(properties.iter().map(|property| (property.name.as_str(), property.value.as_str()))).collect()
+        own.into_iter()
+            .chain(properties.iter().map(|property| (property.name.as_str(), property.value.as_str())))
+            .collect()
     }
 
     /// A connection for a client with these settings.

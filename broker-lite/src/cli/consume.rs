@@ -85,9 +85,11 @@ impl Consume {
             count = outcome?.partitions;
         }
         let all = (0..count).map(|index| TopicPartition::new(self.topic.as_str(), index));
-        let wanted: Vec<_> = all.filter(|found| self.partition.is_none_or(|index| index == found.partition.0)).collect();
+        let wanted: Vec<_> =
+            all.filter(|found| self.partition.is_none_or(|index| index == found.partition.0)).collect();
         if wanted.is_empty() {
-            let message = format!("topic `{}` has {count} partitions, numbered from 0", crate::text::escape(&self.topic));
+            let message =
+                format!("topic `{}` has {count} partitions, numbered from 0", crate::text::escape(&self.topic));
             return Err(Error::new(ErrorKind::InvalidConfig, message));
         }
         Ok(wanted)

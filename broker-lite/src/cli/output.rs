@@ -4,13 +4,14 @@ use std::io::{self, Write as _};
 
 use streams_core::{Error, Result, ResultExt as _};
 
-/// Writes a line of results.
+/// Writes a line of results, or several, with one call: a reader may close the pipe after what it wanted to see.
 ///
 /// # Errors
 /// When stdout does not take it.
 pub(super) fn line(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context(|| "write to stdout".to_owned())
+    let bytes = format!("{text}\n");
+    stdout.write_all(bytes.as_bytes()).and_then(|()| stdout.flush()).context(|| "write to stdout".to_owned())
 }
 
 /// Writes a complaint; where that fails too, nobody listens.
