@@ -84,6 +84,24 @@ where
     }
 }
 
+/// Forwards what it gets.
+pub(crate) struct Keep<K, V>(PhantomData<fn(K, V)>);
+
+impl<K, V> Default for Keep<K, V> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<K: 'static, V: 'static> Processor<K, V> for Keep<K, V> {
+    type KOut = K;
+    type VOut = V;
+
+    fn process(&mut self, record: Record<'_, K, V>, cx: &mut Context<'_, K, V>) -> Result<()> {
+        cx.forward(record)
+    }
+}
+
 /// Adds a processor that runs a closure on each record.
 pub(crate) fn add_processor<K: 'static, V: 'static>(
     builder: &mut TopologyBuilder,

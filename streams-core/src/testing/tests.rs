@@ -12,6 +12,7 @@ use crate::config::StreamsConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processor::{Context, Processor, Punctuation, PunctuationType};
 use crate::record::{Headers, Record};
+use crate::state::{KeyValueStore, StoreBuilder, Stores};
 use crate::time::Timestamp;
 use crate::topology::{InternalTopic, SinkOptions, SourceOptions, Topology, TopologyBuilder};
 
@@ -206,6 +207,46 @@ fn internal_topics_are_fed_back_under_the_applications_name() {
     driver.input::<String, i64>("in").unwrap().pipe_all([("a", 1), ("b", 2)]).unwrap();
     driver.output::<String, i64>("out").unwrap().check("a = 1 @ 0\nb = 2 @ 0");
     driver.output::<String, i64>("shop-by-key-repartition").unwrap().check("a = 1 @ 0\nb = 2 @ 0");
+}
+
+struct Count(KeyValueStore<String, i64>);
+
+impl Processor<String, i64> for Count {
+    type KOut = String;
+    type VOut = i64;
+
+    fn process(&mut self, record: Record<'_, String, i64>, cx: &mut Context<'_, String, i64>) -> Result<()> {
+        let count = self.0.get(record.key)?.unwrap_or(0) + record.value;
+        self.0.put(record.key, &count)?;
+        cx.forward(record.with_value(&count))
+    }
+}
+
+#[rstest]
+#[case::in_memory(Stores::in_memory_key_value("counts"))]
+#[case::persistent_is_in_memory_here(Stores::persistent_key_value("counts"))]
+#[case::cached(Stores::in_memory_key_value("counts").with_caching_enabled())]
+fn stores_and_their_changelogs_can_be_read(#[case] store: StoreBuilder<KeyValueStore<String, i64>>) {
+    let mut builder = TopologyBuilder::new();
+    let source = builder.add_source::<String, i64>("s", &["in"], SourceOptions::default()).unwrap();
+    let count =
+        add_processor_with(&mut builder, "count", &[source], |node, wiring| Ok(Count(wiring.store(node, "counts")?)))
+            .unwrap();
+    builder.add_store(Arc::new(store.build())).unwrap();
+    builder.connect(count, "counts").unwrap();
+    builder.add_sink("sink", "out", sink::<String, i64>(), &[count]).unwrap();
+    let driver = TopologyTestDriver::with_config(builder.build().unwrap(), &with(&[])).unwrap();
+    let input = driver.input::<String, i64>("in").unwrap().with_auto_advance(Timestamp(5), Duration::from_millis(1));
+    input.pipe_all([("a", 1), ("b", 10), ("a", 2)]).unwrap();
+    driver.output::<String, i64>("out").unwrap().check("a = 1 @ 5\nb = 10 @ 6\na = 3 @ 7");
+    driver.output::<String, i64>("shop-counts-changelog").unwrap().check("a = 1 @ 5\nb = 10 @ 6\na = 3 @ 7");
+    let counts = driver.key_value_store::<String, i64>("counts").unwrap();
+    assert_eq!(counts.get(&"a".to_owned()).unwrap(), Some(3));
+
+    let error = driver.key_value_store::<String, i64>("count").unwrap_err();
+    assert_eq!(error.to_string(), "the topology has no store count: it knows counts");
+    let error = driver.key_value_store::<String, String>("counts").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidTopology);
 }
 
 /// Reports every tick of a schedule as a record.

@@ -114,3 +114,64 @@ impl Groups {
         self.0[a.max(b)] = a.min(b);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Stores;
+    use crate::testing::support::add_processor;
+    use crate::topology::{SinkOptions, SourceOptions, Topology, TopologyBuilder};
+
+    /// Sources `s0`.. of topics `t0`.., each with a processor `p0`.. and a sink to `out0`..
+    fn chains(count: usize) -> TopologyBuilder {
+        let mut builder = TopologyBuilder::new();
+        for index in 0..count {
+            let name = |prefix: &str| format!("{prefix}{index}");
+            let source = builder.add_source::<(), ()>(&name("s"), &[&name("t")], SourceOptions::default()).unwrap();
+            let node = add_processor::<(), ()>(&mut builder, &name("p"), &[source], |_, _| Ok(())).unwrap();
+            builder.add_sink::<(), ()>(&name("k"), &name("out"), SinkOptions::default(), &[node]).unwrap();
+        }
+        builder
+    }
+
+    fn parts(topology: &Topology) -> Vec<String> {
+        let text = |part: &Subtopology| {
+            let nodes: Vec<&str> = part.nodes.iter().map(|node| &*topology.nodes()[node.index()].name).collect();
+            format!("{}: {}", part.id, nodes.join(" "))
+        };
+        topology.subtopologies().iter().map(text).collect()
+    }
+
+    #[test]
+    fn parts_are_numbered_by_their_first_node() {
+        assert_eq!(parts(&chains(2).build().unwrap()), ["0: s0 p0 k0", "1: s1 p1 k1"]);
+    }
+
+    #[test]
+    fn a_shared_store_joins_parts_and_the_others_keep_their_order() {
+        let mut builder = chains(4);
+        builder.add_store(Arc::new(Stores::in_memory_key_value::<i64, i64>("shared").build())).unwrap();
+        for name in ["p3", "p1"] {
+            let node = builder.node(name).unwrap();
+            builder.connect(node, "shared").unwrap();
+        }
+        let topology = builder.build().unwrap();
+        assert_eq!(parts(&topology), ["0: s0 p0 k0", "1: s1 p1 k1 s3 p3 k3", "2: s2 p2 k2"]);
+        assert_eq!(topology.subtopologies()[1].stores, [Arc::from("shared")]);
+        assert_eq!(topology.subtopologies()[1].source_topics, [Arc::from("t1"), Arc::from("t3")]);
+    }
+
+    #[test]
+    fn a_common_child_joins_parts_and_an_internal_topic_does_not() {
+        let mut builder = chains(2);
+        let (first, second) = (builder.node("p0").unwrap(), builder.node("p1").unwrap());
+        builder.add_internal_topic(InternalTopic { name: "again".into(), partitions: None }).unwrap();
+        builder.add_sink::<(), ()>("both", "again", SinkOptions::default(), &[first, second]).unwrap();
+        builder.add_source::<(), ()>("s2", &["again"], SourceOptions::default()).unwrap();
+        let topology = builder.build().unwrap();
+        assert_eq!(parts(&topology), ["0: s0 p0 k0 s1 p1 k1 both", "1: s2"]);
+        assert_eq!(topology.subtopologies()[0].repartition_sink_topics, [Arc::from("again")]);
+        assert_eq!(topology.subtopologies()[1].repartition_source_topics, [Arc::from("again")]);
+        assert!(topology.subtopologies()[1].source_topics.is_empty());
+    }
+}

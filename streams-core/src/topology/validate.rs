@@ -1,4 +1,6 @@
 //! What makes a plan valid: legal names, edges between equal types, topics read once, stores in use.
+//!
+//! Cycles need no check: a node's parents are ids of nodes that were added before it, so none can be its own ancestor.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +38,9 @@ pub(crate) fn validate(nodes: &[NodeSpec], stores: &BTreeMap<Arc<str>, Arc<Store
     }
     validate_sources(nodes)?;
     validate_edges(nodes)?;
+    for idle in sources_without_children(nodes) {
+        tracing::warn!(source_node = idle, "nothing follows this source: its records are read and thrown away");
+    }
     for name in stores.keys() {
         if !nodes.iter().any(|node| node.stores.contains(name)) {
             let message = format!("store {name} is connected to no processor: connect it or do not add it");
@@ -68,6 +73,12 @@ fn validate_sources(nodes: &[NodeSpec]) -> Result<()> {
     Ok(())
 }
 
+fn sources_without_children(nodes: &[NodeSpec]) -> impl Iterator<Item = &str> {
+    let is_parent = |index: usize| nodes.iter().any(|node| node.parents.iter().any(|parent| parent.index() == index));
+    let sources = nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }));
+    sources.filter(move |(index, _)| !is_parent(*index)).map(|(_, node)| &*node.name)
+}
+
 fn validate_edges(nodes: &[NodeSpec]) -> Result<()> {
     for node in nodes {
         if matches!(node.kind, NodeKind::Sink { .. } | NodeKind::Processor) && node.parents.is_empty() {
@@ -97,6 +108,12 @@ fn validate_edges(nodes: &[NodeSpec]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::NodeId;
+    use crate::processor::StreamEdge;
+    use crate::state::Stores;
+    use crate::testing::support::{add_processor, add_processor_with};
+    use crate::testing::TopologyTestDriver;
+    use crate::topology::{SinkOptions, SourceOptions, TopologyBuilder, TypeSignature};
     use rstest::rstest;
 
     #[rstest]
@@ -107,5 +124,139 @@ mod tests {
     fn illegal_names_are_refused(#[case] name: &str, #[case] why: &str) {
         let error = validate_name("node", name).expect_err("it is illegal");
         assert!(error.to_string().contains(why), "{error}");
+    }
+
+    fn source(builder: &mut TopologyBuilder, name: &str, topic: &str) -> Result<NodeId> {
+        builder.add_source::<String, String>(name, &[topic], SourceOptions::default())
+    }
+
+    fn sink(builder: &mut TopologyBuilder, name: &str, parents: &[NodeId]) -> Result<NodeId> {
+        builder.add_sink::<String, String>(name, "out", SinkOptions::default(), parents)
+    }
+
+    fn keep(builder: &mut TopologyBuilder, name: &str, parents: &[NodeId]) -> Result<NodeId> {
+        add_processor::<String, String>(builder, name, parents, |record, cx| cx.forward(record))
+    }
+
+    fn store(name: &str) -> Arc<StoreSpec> {
+        Arc::new(Stores::in_memory_key_value::<String, String>(name).build())
+    }
+
+    type Wrong = fn(&mut TopologyBuilder) -> Result<()>;
+
+    #[rstest]
+    #[case::nothing(
+        |_: &mut TopologyBuilder| Ok(()),
+        "topology has no source: start it with `stream`, `table` or `add_source`"
+    )]
+    #[case::topic_read_twice(
+        |builder: &mut TopologyBuilder| {
+            source(builder, "first", "orders")?;
+            source(builder, "second", "orders").map(drop)
+        },
+        "topic orders has already been registered by another source: first and second both read it; read it once and \
+         use the stream twice"
+    )]
+    #[case::node_twice(
+        |builder: &mut TopologyBuilder| {
+            let first = source(builder, "orders", "orders")?;
+            keep(builder, "orders", &[first]).map(drop)
+        },
+        "node orders is already added: name one of the two differently"
+    )]
+    #[case::store_twice(
+        |builder: &mut TopologyBuilder| {
+            builder.add_store(store("seen"))?;
+            builder.add_store(store("seen"))
+        },
+        "a different store has already been added with the name seen: name one of them differently"
+    )]
+    #[case::store_unused(
+        |builder: &mut TopologyBuilder| {
+            source(builder, "orders", "orders")?;
+            builder.add_store(store("seen"))
+        },
+        "store seen is connected to no processor: connect it or do not add it"
+    )]
+    #[case::unknown_parent(
+        |builder: &mut TopologyBuilder| {
+            source(builder, "orders", "orders")?;
+            keep(builder, "keep", &[NodeId(7)]).map(drop)
+        },
+        "parent 7 of node keep is unknown: add it first"
+    )]
+    #[case::own_parent(
+        |builder: &mut TopologyBuilder| {
+            source(builder, "orders", "orders")?;
+            keep(builder, "keep", &[NodeId(1)]).map(drop)
+        },
+        "parent 1 of node keep is unknown: add it first"
+    )]
+    #[case::no_parent(
+        |builder: &mut TopologyBuilder| {
+            source(builder, "orders", "orders")?;
+            sink(builder, "sink", &[]).map(drop)
+        },
+        "node sink has no parent: nothing would reach it"
+    )]
+    #[case::sink_as_parent(
+        |builder: &mut TopologyBuilder| {
+            let orders = source(builder, "orders", "orders")?;
+            let end = sink(builder, "sink", &[orders])?;
+            keep(builder, "keep", &[end]).map(drop)
+        },
+        "node sink cannot be the parent of keep: it emits nothing"
+    )]
+    #[case::types_differ(
+        |builder: &mut TopologyBuilder| {
+            let orders = source(builder, "orders", "orders")?;
+            builder.add_sink::<String, i64>("sink", "out", SinkOptions::default(), &[orders]).map(drop)
+        },
+        "node sink expects dyn Sink<String, i64>, and its parent orders emits dyn Sink<String, String>"
+    )]
+    #[case::no_topic(
+        |builder: &mut TopologyBuilder| builder.add_source::<String, String>("orders", &[], SourceOptions::default()).map(drop),
+        "source orders reads no topic: name at least one"
+    )]
+    fn what_is_wrong_is_named_with_its_remedy(#[case] wrong: Wrong, #[case] message: &str) {
+        let mut builder = TopologyBuilder::new();
+        let error = wrong(&mut builder).and_then(|()| builder.build().map(drop)).expect_err("it is wrong");
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.kind(), ErrorKind::InvalidTopology);
+        assert_eq!(error.kind().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_store_that_is_not_connected_cannot_be_had() {
+        let mut builder = TopologyBuilder::new();
+        let orders = source(&mut builder, "orders", "orders").expect("valid");
+        let owner = keep(&mut builder, "owner", &[orders]).expect("valid");
+        builder.add_store(store("seen")).expect("valid");
+        builder.connect(owner, "seen").expect("valid");
+        let thief = add_processor_with::<String, String, crate::testing::support::Keep<String, String>>(
+            &mut builder,
+            "thief",
+            &[orders],
+            |node, wiring| {
+                wiring.store::<crate::state::KeyValueStore<String, String>>(node, "seen").map(|_| Default::default())
+            },
+        );
+        thief.expect("valid so far");
+        let error = TopologyTestDriver::new(builder.build().expect("valid so far")).expect_err("it is not connected");
+        assert_eq!(
+            error.report(),
+            "wire task 0_0: processor thief has no access to store seen: connect it to the store first"
+        );
+    }
+
+    #[test]
+    fn a_source_that_feeds_nothing_is_found() {
+        let mut builder = TopologyBuilder::new();
+        let orders = source(&mut builder, "orders", "orders").expect("valid");
+        source(&mut builder, "idle", "idle").expect("valid");
+        sink(&mut builder, "sink", &[orders]).expect("valid");
+        let topology = builder.build().expect("only a warning");
+        assert_eq!(sources_without_children(topology.nodes()).collect::<Vec<_>>(), ["idle"]);
+        assert_eq!(topology.nodes()[0].output, Some(TypeSignature::of::<StreamEdge<String, String>>()));
     }
 }

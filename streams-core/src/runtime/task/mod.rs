@@ -16,3 +16,6 @@ mod record_queue;
 
 pub use active::{ActiveTask, TaskOptions, TaskStore};
 pub use offsets::{CommittableOffset, PartitionMetadata};
+
+#[cfg(test)]
+mod tests;
