@@ -20,6 +20,8 @@ use super::restore::{ChangelogRow, RestoringStore};
 use super::stores::{EngineKind, StoreSpec};
 use super::StateStore;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "rocksdb")]
+use crate::error::ResultExt;
 use crate::ids::Offset;
 use crate::time::Timestamp;
 
@@ -58,6 +60,20 @@ impl StoreSpec {
         let shared = Shared::new(Layers::new(store, changelog, cache_bytes_max, context.timestamp));
         let handle = (self.make_handle)(&shared);
         AnyStore { shared, handle, handle_type: self.handle_type }
+    }
+
+    /// Opens a RocksDB in the directory that Kafka Streams would use.
+    #[cfg(feature = "rocksdb")]
+    fn open_rocks(&self, task_dir: &Path) -> Result<Box<dyn ByteStore>> {
+        use super::engine::{rocks::RocksStore, rocks_window::RocksWindowStore};
+        let opened = |store: Result<Box<dyn ByteStore>>| store.context(|| format!("open store `{}`", self.name));
+        if self.is_windowed() {
+            let store = RocksWindowStore::open(&task_dir.join(self.name()));
+            opened(store.map(|store| Box::new(store) as Box<dyn ByteStore>))
+        } else {
+            let store = RocksStore::open(&task_dir.join("rocksdb").join(self.name()));
+            opened(store.map(|store| Box::new(store) as Box<dyn ByteStore>))
+        }
     }
 
     #[cfg(not(feature = "rocksdb"))]

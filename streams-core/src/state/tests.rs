@@ -350,7 +350,7 @@ fn windows_live_for_their_retention(#[case] engine: EngineKind, #[case] cache_by
     assert_eq!(of("a", 0, 1000), [60, 70, 130]);
     assert_eq!(of("ab", 60, 70), [-60, -70]);
     assert_eq!(of("a", 61, 129), [70]);
-    assert_eq!(of("b", 0, 1000), []);
+    assert!(of("b", 0, 1000).is_empty());
     let latest_first: Vec<_> = rows(store.backward_fetch_range(&text("a"), at(0), at(1000)).unwrap());
     assert_eq!(latest_first.iter().map(|(start, _)| *start).collect::<Vec<_>>(), [at(130), at(70), at(60)]);
     let all: Vec<String> = rows(store.all().unwrap()).iter().map(|(key, _)| key.to_string()).collect();
@@ -402,26 +402,14 @@ fn restore(fixture: &Fixture, dir: &Path, records: &[(Vec<u8>, Option<Vec<u8>>, 
     });
     let last = Offset(i64::try_from(records.len()).unwrap() - 1);
     // Any thread restores: only bytes are touched.
-    let mut rows: Vec<ChangelogRow<'_>> = rows.collect();
-    std::thread::scope(|scope| {
-        let restored = scope.spawn(|| {
-            restoring.restore(rows.drain(..), last).unwrap();
-            restoring
-        });
-        let restored = restored.join().unwrap();
-        assert_eq!(restored.committed_offset(), Some(last));
-        restored
-    })
-    .pipe(|restored| fixture.attach(restored))
+    let rows: Vec<ChangelogRow<'_>> = rows.collect();
+    let restored = std::thread::scope(|scope| {
+        let restore = move || restoring.restore(rows, last).map(|()| restoring);
+        scope.spawn(restore).join().unwrap().unwrap()
+    });
+    assert_eq!(restored.committed_offset(), Some(last));
+    fixture.attach(restored)
 }
-
-trait Pipe: Sized {
-    fn pipe<R>(self, with: impl FnOnce(Self) -> R) -> R {
-        with(self)
-    }
-}
-
-impl<T> Pipe for T {}
 
 #[rstest]
 #[case::memory(EngineKind::InMemory)]

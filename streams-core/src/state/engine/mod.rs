@@ -11,6 +11,12 @@
 pub(crate) mod byte_map;
 pub(crate) mod memory;
 pub(crate) mod memory_window;
+#[cfg(feature = "rocksdb")]
+pub(crate) mod rocks;
+#[cfg(feature = "rocksdb")]
+mod rocks_options;
+#[cfg(feature = "rocksdb")]
+pub(crate) mod rocks_window;
 
 #[cfg(test)]
 mod suite;
