@@ -115,10 +115,11 @@ impl<K: 'static, V: 'static> Handle<K, V> {
     fn read_bytes<R>(&self, key: &[u8], decode: impl FnOnce(&[u8]) -> Result<R>) -> Result<Option<R>> {
         Shared::count(&self.shared.get_count);
         let mut layers = self.shared.layers();
-        match layers.get(key)? {
-            Some(row) => decode(&row).map(Some).map_err(|error| self.broken_row(error)),
-            None => Ok(None),
-        }
+        let read = match layers.get(key)? {
+            Some(row) => decode(&row).map(Some),
+            None => return Ok(None),
+        };
+        read.map_err(|error| self.broken_row(error))
     }
 
     /// Writes the row of a key; `encode` appends its bytes and says whether there are any.

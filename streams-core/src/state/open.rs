@@ -19,9 +19,9 @@ use super::layers::Layers;
 use super::restore::{ChangelogRow, RestoringStore};
 use super::stores::{EngineKind, StoreSpec};
 use super::StateStore;
-use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "rocksdb")]
 use crate::error::ResultExt;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Offset;
 use crate::time::Timestamp;
 

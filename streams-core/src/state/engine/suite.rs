@@ -38,7 +38,12 @@ fn key(segment: i64, rest: &[u8]) -> Vec<u8> {
     [&segment.to_be_bytes()[..], rest].concat()
 }
 
-fn read(store: &mut dyn ByteStore, from: Bound<&[u8]>, to: Bound<&[u8]>, direction: Direction) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn read(
+    store: &mut dyn ByteStore,
+    from: Bound<&[u8]>,
+    to: Bound<&[u8]>,
+    direction: Direction,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut rows = Rows::default();
     let mut all: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     loop {
@@ -85,7 +90,8 @@ fn rows_are_written_read_and_deleted(#[case] engine: Engine) {
 #[cfg_attr(feature = "rocksdb", case::rocks(Engine::Rocks))]
 #[cfg_attr(feature = "rocksdb", case::rocks_window(Engine::RocksWindow))]
 fn scans_are_those_of_an_ordered_map(#[case] engine: Engine) {
-    let writes = proptest::collection::vec((0_i64..4, proptest::collection::vec(0_u8..3, 0..3), any::<Option<u8>>()), 0..60);
+    let writes =
+        proptest::collection::vec((0_i64..4, proptest::collection::vec(0_u8..3, 0..3), any::<Option<u8>>()), 0..60);
     let bound = (0_i64..4, proptest::collection::vec(0_u8..3, 0..3), 0..3);
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(
         ProptestConfig { cases: if cfg!(feature = "rocksdb") { 20 } else { 200 }, ..ProptestConfig::default() },
