@@ -30,7 +30,12 @@ mod planned {
 
     /// Foreign-key joins of two tables. The extractor may return a key or an optional one.
     pub trait PlannedTable<K, V> {
-        fn foreign_key_left_join<KO, VO, FK, R, E, F>(&self, other: &KTable<KO, VO>, extract: E, joiner: F) -> KTable<K, R>
+        fn foreign_key_left_join<KO, VO, FK, R, E, F>(
+            &self,
+            other: &KTable<KO, VO>,
+            extract: E,
+            joiner: F,
+        ) -> KTable<K, R>
         where
             FK: Into<Option<KO>>,
             E: Fn(&V) -> FK + Send + Sync + 'static,

@@ -14,9 +14,12 @@ use crate::serde::{StringSerde, ValueAndTimestamp};
 use crate::time::Timestamp;
 use crate::{ErrorKind, Result};
 
+/// What a store logged.
+type Logged = (Vec<u8>, Option<Vec<u8>>, Timestamp);
+
 /// A changelog that prints itself.
 #[derive(Default)]
-struct Log(RefCell<Vec<(Vec<u8>, Option<Vec<u8>>, Timestamp)>>);
+struct Log(RefCell<Vec<Logged>>);
 
 impl ChangelogSink for Log {
     fn log(&self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Result<()> {
@@ -392,7 +395,7 @@ fn a_cached_window_leaves_with_its_window(#[case] engine: EngineKind) {
 }
 
 /// Replays what a store logged into a new one.
-fn restore(fixture: &Fixture, dir: &Path, records: &[(Vec<u8>, Option<Vec<u8>>, Timestamp)]) -> AnyStore {
+fn restore(fixture: &Fixture, dir: &Path, records: &[Logged]) -> AnyStore {
     let mut restoring = fixture.spec.open(dir, EngineKind::InMemory).unwrap();
     assert_eq!(restoring.committed_offset(), None);
     let rows = records.iter().map(|(key, value, timestamp)| ChangelogRow {
