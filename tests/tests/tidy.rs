@@ -55,6 +55,15 @@ fn modules_import_what_architecture_allows() {
 }
 
 #[test]
+fn every_rule_is_about_a_file() {
+    let sources = checkout();
+    let rules = modules::Rules::parse(fenced_block(sources, "module-rules")).expect("the module-rules block parses");
+    expect_none(modules::stale_rows(sources, &rules));
+    let rules = ambient::parse(fenced_block(sources, "driver-rules")).expect("the driver-rules block parses");
+    expect_none(ambient::stale_drivers(sources, &rules));
+}
+
+#[test]
 fn only_drivers_touch_the_outside_world() {
     let sources = checkout();
     let rules = ambient::parse(fenced_block(sources, "driver-rules")).expect("the driver-rules block parses");
