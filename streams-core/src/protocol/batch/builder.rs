@@ -82,6 +82,7 @@ pub struct BatchBuilder {
     records: i32,
     last_offset_delta: i32,
     base_timestamp: i64,
+    base_timestamp_is_set: bool,
     max_timestamp: i64,
 }
 
@@ -97,7 +98,8 @@ impl BatchBuilder {
         let mut plain = Vec::with_capacity(bytes + BATCH_HEADER_LEN);
         plain.resize(BATCH_HEADER_LEN, 0);
         let (records, last_offset_delta, base_timestamp, max_timestamp) = (0, -1, 0, -1);
-        Self { plain, compressed: Vec::new(), records, last_offset_delta, base_timestamp, max_timestamp }
+        let (compressed, base_timestamp_is_set) = (Vec::new(), false);
+        Self { plain, compressed, records, last_offset_delta, base_timestamp, base_timestamp_is_set, max_timestamp }
     }
 
     /// Forgets the records and keeps the memory.
@@ -105,7 +107,15 @@ impl BatchBuilder {
         self.plain.truncate(BATCH_HEADER_LEN);
         self.records = 0;
         self.last_offset_delta = -1;
+        self.base_timestamp_is_set = false;
         self.max_timestamp = -1;
+    }
+
+    /// Counts the timestamps of the records to come from here instead of from the first one, until [`Self::clear`]:
+    /// a compacted batch keeps there when its tombstones may go. Call it before the first record.
+    pub fn set_base_timestamp(&mut self, base: Timestamp) {
+        self.base_timestamp = base.0;
+        self.base_timestamp_is_set = true;
     }
 
     /// Whether no record was appended.
@@ -206,7 +216,7 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers_len: usize,
     ) -> Result<usize, BatchError> {
-        if self.records == 0 {
+        if self.records == 0 && !self.base_timestamp_is_set {
             self.base_timestamp = timestamp.0;
         }
         let delta = timestamp.0.checked_sub(self.base_timestamp).ok_or_else(|| too_far(timestamp))?;
