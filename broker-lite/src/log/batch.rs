@@ -29,6 +29,12 @@ pub(super) const TRANSACTIONAL_BIT: i16 = 1 << 4;
 /// Attribute bit: a marker, not data.
 pub(super) const CONTROL_BIT: i16 = 1 << 5;
 
+/// Attribute bit: the base timestamp is the time from which on tombstones may go.
+pub(super) const DELETE_HORIZON_BIT: i16 = 1 << 6;
+
+/// Attribute bits: how the records are compressed.
+const COMPRESSION_BITS: i16 = 7;
+
 /// The header of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BatchHeader {
@@ -156,6 +162,31 @@ pub(super) fn stamp_max_timestamp(batch: &mut [u8], max_timestamp: Timestamp) {
         header[35..43].copy_from_slice(&max_timestamp.0.to_be_bytes());
     }
     write_checksum(batch);
+}
+
+/// Sets the attributes; the checksum is to be written after.
+pub(super) fn set_attributes(batch: &mut [u8], attributes: i16) {
+    if let Some(header) = batch.first_chunk_mut::<HEADER_BYTES>() {
+        header[21..23].copy_from_slice(&attributes.to_be_bytes());
+    }
+}
+
+/// Sets which offsets the batch takes; the checksum is to be written after.
+pub(super) fn set_last_offset_delta(batch: &mut [u8], last_offset_delta: i32) {
+    if let Some(header) = batch.first_chunk_mut::<HEADER_BYTES>() {
+        header[23..27].copy_from_slice(&last_offset_delta.to_be_bytes());
+    }
+}
+
+/// Makes a bare header a batch without records; the checksum is to be written after.
+pub(super) fn set_no_records(batch: &mut [u8]) {
+    const LENGTH: i32 = (HEADER_BYTES - LENGTH_OVERHEAD) as i32;
+    if let Some(header) = batch.first_chunk_mut::<HEADER_BYTES>() {
+        let attributes = i16::from_be_bytes([header[21], header[22]]) & !COMPRESSION_BITS & !DELETE_HORIZON_BIT;
+        header[8..12].copy_from_slice(&LENGTH.to_be_bytes());
+        header[21..23].copy_from_slice(&attributes.to_be_bytes());
+        header[57..61].copy_from_slice(&0_i32.to_be_bytes());
+    }
 }
 
 /// Computes and stores the checksum of a whole batch.

@@ -51,6 +51,7 @@ mod batch;
 mod index;
 mod manifest;
 mod producers;
+mod rewrite;
 mod segment;
 mod snapshot;
 mod tail;
@@ -58,12 +59,14 @@ mod validate;
 mod window;
 
 mod append;
+mod compaction;
 mod read;
 mod recovery;
 mod retention;
 mod sync;
 
 pub use append::{AppendContext, Appended, Origin};
+pub use compaction::{Compacted, CompactionOutput, CompactionTask};
 pub use config::{CleanupPolicy, Durability, LogConfig, TimestampType, Validation};
 pub use error::{LogError, LogResult};
 pub use recovery::{Recovery, Truncation};

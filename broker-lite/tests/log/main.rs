@@ -3,7 +3,10 @@
 mod support;
 
 mod basics;
+mod compaction;
 mod damage;
 mod faults;
+mod model;
 mod producers;
 mod refusals;
+mod times;
