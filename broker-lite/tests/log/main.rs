@@ -1,5 +1,7 @@
 //! The partition log through its public interface: what it keeps, refuses, finds again and says.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end a test, too")]
+
 mod support;
 
 mod basics;
