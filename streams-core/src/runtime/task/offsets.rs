@@ -71,7 +71,7 @@ fn to_base64(bytes: &[u8]) -> String {
 }
 
 fn from_base64(text: &str) -> Option<Vec<u8>> {
-    if text.len() > TEXT_LEN_MAX || text.len() % 4 != 0 {
+    if text.len() > TEXT_LEN_MAX || !text.len().is_multiple_of(4) {
         return None;
     }
     let digits = text.trim_end_matches('=').as_bytes();
