@@ -308,6 +308,33 @@ fn gaps_and_far_timestamps_are_kept() {
     );
 }
 
+#[test]
+fn records_of_every_length_round_trip() {
+    // Where a length, a delta or the whole record needs one more byte, and where a record is no longer packed.
+    let keys = (0..2).chain(62..66).chain(8_190..8_194);
+    let values = (0..2).chain(48..66).chain(8_170..8_194).chain([1 << 20]);
+    let bytes = vec![b'x'; 1 << 20];
+    let mut builder = BatchBuilder::default();
+    let mut expected = Vec::new();
+    for key in keys.map(Some).chain([None]) {
+        for value in values.clone().map(Some).chain([None]) {
+            let offset = 29 * i32::try_from(expected.len()).unwrap();
+            let timestamp = Timestamp(i64::from(offset) * 37);
+            builder
+                .append_at(offset, timestamp, key.map(|len| &bytes[..len]), value.map(|len| &bytes[..len]), [])
+                .unwrap();
+            expected.push((Offset(i64::from(offset)), timestamp, key, value));
+        }
+    }
+    let bytes = builder.finish(&BatchOptions::default()).unwrap();
+    let mut scratch = Scratch::default();
+    let records = BatchView::parse(bytes).unwrap().records(&mut scratch).unwrap().map(|record| {
+        let record = record.unwrap();
+        (record.offset, record.timestamp, record.key.map(<[u8]>::len), record.value.map(<[u8]>::len))
+    });
+    assert_eq!(records.collect::<Vec<_>>(), expected);
+}
+
 /// A batch with these bytes at these places, its checksum made right again.
 fn patched(compression: Compression, patches: &[(usize, &[u8])]) -> Vec<u8> {
     let options = BatchOptions { compression, ..BatchOptions::default() };
