@@ -19,11 +19,21 @@ type Decode<T> = Box<dyn Fn(&[u8], &[u8]) -> Result<Option<T>>>;
 
 /// A walk over rows of a store.
 ///
-/// ```ignore
+/// ```
+/// # use std::path::Path;
+/// # use streams_core::state::{EngineKind, KeyValueStore, StoreContext, Stores};
+/// # let spec = Stores::in_memory_key_value::<String, i64>("stock").build();
+/// # let any = spec.attach(spec.open(Path::new("."), EngineKind::InMemory)?, StoreContext::detached());
+/// # let store: KeyValueStore<String, i64> = any.handle()?;
+/// store.put(&"85123A".to_owned(), &0)?;
 /// let mut rows = store.all();
-/// while let Some((key, value)) = rows.next()? {
-///     store.delete(&key)?;
+/// while let Some((key, stock)) = rows.next()? {
+///     if stock == 0 {
+///         store.delete(&key)?;
+///     }
 /// }
+/// # assert!(store.all().next()?.is_none());
+/// # Ok::<(), streams_core::Error>(())
 /// ```
 pub struct StoreCursor<T> {
     shared: Rc<Shared>,

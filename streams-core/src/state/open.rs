@@ -125,6 +125,9 @@ impl fmt::Debug for StoreContext {
 }
 
 /// An open store without its types: what a task flushes, commits and restores.
+///
+/// A task that fails drops its stores without a commit. One on disk then holds what was last committed; one in memory
+/// is gone and restored from the changelog. Neither can be used on after a failed write or an aborted transaction.
 pub struct AnyStore {
     shared: Rc<Shared>,
     handle: Box<dyn Any>,
