@@ -24,6 +24,9 @@ const FREE_BUILDERS_MAX: usize = 64;
 /// Bytes a header adds beyond key and value: two varints.
 const HEADER_OVERHEAD_MAX: usize = 10;
 
+/// The time of a batch that no poll has seen yet. Only [`Accumulator::stamp`] knows the time.
+const NOT_SEEN: Timestamp = Timestamp(i64::MAX);
+
 /// Names a partition to a producer, so that sending to it again needs no look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination(pub(super) usize);
@@ -122,14 +125,13 @@ impl Accumulator {
         value: Option<&[u8]>,
         timestamp: Timestamp,
         headers: &Headers,
-        now: Timestamp,
     ) -> Result<()> {
         let size =
             BatchBuilder::record_len_max(key, value) + if headers.is_empty() { 0 } else { headers_len_max(headers) };
         let queue = &mut self.queues[to.0];
         let fits = queue.open.as_ref().is_some_and(|open| open.len() + size <= self.batch_size);
         if !fits {
-            self.start_batch(to, size, now)?;
+            self.start_batch(to, size)?;
         }
         let queue = &mut self.queues[to.0];
         let open = queue.open.as_mut().expect("a batch was just started if there was none");
@@ -154,7 +156,7 @@ impl Accumulator {
 
     /// Checks the limits and opens a batch for a record of `size`; closes the one that is open.
     #[cold]
-    fn start_batch(&mut self, to: Destination, size: usize, now: Timestamp) -> Result<()> {
+    fn start_batch(&mut self, to: Destination, size: usize) -> Result<()> {
         let queue = &mut self.queues[to.0];
         if size > self.max_request_size {
             return Err(too_large(&queue.partition, size, self.max_request_size));
@@ -166,8 +168,21 @@ impl Accumulator {
         let builder = self.free.pop().unwrap_or_else(|| BatchBuilder::with_capacity(self.batch_size.max(size)));
         self.buffered += builder.len() as u64;
         queue.open = Some(builder);
-        queue.opened_at = now;
+        queue.opened_at = NOT_SEEN;
         Ok(())
+    }
+
+    /// Gives the batches that began since the last poll their time. A caller that polls seldom would else see them
+    /// expire by a time that was long over when their first record came.
+    pub(super) fn stamp(&mut self, now: Timestamp) {
+        for queue in &mut self.queues {
+            if queue.opened_at == NOT_SEEN {
+                queue.opened_at = now;
+            }
+            for batch in queue.batches.iter_mut().rev().take_while(|batch| batch.created == NOT_SEEN) {
+                batch.created = now;
+            }
+        }
     }
 
     /// Closes the open batches that are due: all, or those opened at `opened_before` or earlier.
@@ -208,7 +223,7 @@ impl Queue {
         Self {
             partition,
             open: None,
-            opened_at: Timestamp::UNKNOWN,
+            opened_at: NOT_SEEN,
             next_serial: 0,
             batches: VecDeque::new(),
             next_sequence: 0,

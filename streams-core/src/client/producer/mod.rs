@@ -57,7 +57,6 @@ pub struct Producer {
     /// How many produce requests each broker has not answered.
     unanswered: HashMap<i32, usize, FixedState>,
     errors: VecDeque<(Option<TopicPartition>, Error)>,
-    now: Timestamp,
     flushing: bool,
 }
 
@@ -86,7 +85,6 @@ impl Producer {
             random: Random::new(seed),
             unanswered: HashMap::default(),
             errors: VecDeque::new(),
-            now: Timestamp(0),
             flushing: false,
             config,
         })
@@ -143,7 +141,7 @@ impl Producer {
         if !self.errors.is_empty() {
             return self.raise();
         }
-        self.accumulator.append(to, key, value, timestamp, headers, self.now)
+        self.accumulator.append(to, key, value, timestamp, headers)
     }
 
     /// The next failure of records that were sent, and their partition; they are lost. None of a partition when the
@@ -168,7 +166,6 @@ impl Producer {
     /// # Errors
     /// When the transport is closed. What happens to records comes out of [`Self::send`] and [`Self::flushed`].
     pub fn poll(&mut self, now: Timestamp, wait: Duration) -> Result<()> {
-        self.now = now;
         self.send_ready(now)?;
         let mut wait = wait.min(self.next_wakeup(now));
         while let Some(completed) = self.requests.poll(now, wait)? {
@@ -185,11 +182,12 @@ impl Producer {
         if let Some(opened) = self.accumulator.oldest_open() {
             due = due.min(opened + self.config.linger - now);
         }
-        if let Some(not_before) = self.idempotence.not_before() {
+        if let Some(not_before) = self.idempotence.not_before().filter(|not_before| *not_before > now) {
             due = due.min(not_before - now);
         }
         for (_, queue) in self.accumulator.queues() {
-            if let Some(batch) = queue.batches.front() {
+            let is_waiting = |batch: &&batch::Batch| matches!(batch.state, batch::State::Waiting(_));
+            if let Some(batch) = queue.batches.front().filter(is_waiting) {
                 due = due.min(batch.created + self.config.delivery_timeout - now);
             }
             let waiting = queue.batches.iter().find_map(|batch| match batch.state {

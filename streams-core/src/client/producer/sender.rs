@@ -38,6 +38,7 @@ pub(super) type Sent = (Destination, u64);
 impl Producer {
     /// Sends what can be sent now; see the module for the steps.
     pub(super) fn send_ready(&mut self, now: Timestamp) -> Result<()> {
+        self.accumulator.stamp(now);
         self.expire(now);
         let all = self.flushing || self.accumulator.is_full();
         self.accumulator.close_due(now - self.config.linger, all);

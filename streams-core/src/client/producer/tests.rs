@@ -210,6 +210,17 @@ fn an_unanswered_request_is_repeated_after_its_time_and_given_up_after_the_deliv
 }
 
 #[test]
+fn time_before_the_first_record_does_not_count() {
+    let mut bench = Bench::new(&[]);
+    bench.now = bench.now + Duration::from_secs(3_600);
+    bench.send(0, "a");
+    let seen = bench.seen();
+    assert_eq!(values(&seen), ["a"], "nobody polled for an hour, and the record is new");
+    bench.answer(&seen[0], ErrorCode::NONE, 0);
+    assert!(bench.producer.flushed().expect("it did not expire"));
+}
+
+#[test]
 fn a_moved_leader_gets_the_batch() {
     let mut bench = Bench::new(&[]);
     bench.send(0, "a");

@@ -213,11 +213,7 @@ impl StreamThread {
         let wait = if self.idle { self.wait(now) } else { Duration::ZERO };
         match self.phase {
             Phase::Starting(question) => return self.start(now, question),
-            Phase::Restoring => {
-                // User code that starts may write, and the producer takes the time of a record from its last poll.
-                self.producer.borrow_mut().poll(now, Duration::ZERO)?;
-                self.restore(now, wait)?;
-            }
+            Phase::Restoring => self.restore(now, wait)?,
             Phase::Running => {}
             Phase::Closing => return self.close(now),
             Phase::Closed => return Ok(()),
