@@ -29,6 +29,6 @@ pub mod windows;
 
 pub use builder::StreamsBuilder;
 pub use grouped::{KGroupedStream, TimeWindowedKStream};
-pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
+pub use options::{Branched, Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
 pub use stream::{KStream, Split, StoreRef, StoreSet};
 pub use table::KTable;

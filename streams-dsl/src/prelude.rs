@@ -10,8 +10,8 @@ pub use streams_core::{Error, ErrorKind, Headers, Record, Result, Timestamp};
 
 pub use crate::windows::{TimeWindows, Window, Windowed};
 pub use crate::{
-    Consumed, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned, StoreRef,
-    StreamsBuilder,
+    Branched, Consumed, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
+    StoreRef, StreamsBuilder,
 };
 
 /// A duration of milliseconds.

@@ -1,6 +1,7 @@
 //! Option objects under Kafka's names: what an operator takes beside its closure. Each is a plain value with fluent
 //! methods; every operator has defaults without one.
 
+mod branched;
 mod consumed;
 mod grouped;
 mod joined;
@@ -8,6 +9,7 @@ mod materialized;
 mod produced;
 mod repartitioned;
 
+pub use branched::Branched;
 pub use consumed::Consumed;
 pub use grouped::Grouped;
 pub use joined::Joined;

@@ -10,6 +10,7 @@ use streams_core::{NodeId, Result};
 
 use crate::graph::{Flags, GraphId, Lower, LowerSite, ProcessorNode};
 use crate::ops::stateless::{branch, pass_through, Predicates};
+use crate::options::Branched;
 use crate::stream::KStream;
 
 /// A stream that is being split. Each branch is a stream of its own; records that no branch takes go to the default
@@ -58,17 +59,33 @@ impl<K: 'static, V: 'static> Split<K, V> {
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
     {
+        self.branch_with(Branched::default(), predicate)
+    }
+
+    /// The same with a name for the branch.
+    #[doc(alias = "branch")]
+    pub fn branch_with<F>(&mut self, branched: Branched, predicate: F) -> KStream<K, V>
+    where
+        F: Fn(&K, &V) -> bool + Send + Sync + 'static,
+    {
         let mut branches = self.branches.borrow_mut();
         branches.predicates.push(Arc::new(predicate));
         let position = branches.predicates.len();
         drop(branches);
-        self.child(&position.to_string())
+        self.child(&branched.name.unwrap_or_else(|| position.to_string()))
     }
 
     /// The records that no branch took.
+    #[doc(alias = "defaultBranch")]
     pub fn default_branch(self) -> KStream<K, V> {
+        self.default_branch_with(Branched::default())
+    }
+
+    /// The same with a name for the branch.
+    #[doc(alias = "defaultBranch")]
+    pub fn default_branch_with(self, branched: Branched) -> KStream<K, V> {
         self.branches.borrow_mut().has_default = true;
-        self.child("0")
+        self.child(branched.name.as_deref().unwrap_or("0"))
     }
 
     fn child(&self, suffix: &str) -> KStream<K, V> {
