@@ -44,6 +44,12 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         K2: 'static,
         F: Fn(&K, &V) -> K2 + Send + Sync + 'static,
     {
-        self.select_key(select).group_by_key_with(grouped)
+        let selected = self.select_key(select);
+        // A grouping's name is also that of the key selection in front of it.
+        let selected = match &grouped.name {
+            Some(name) => selected.named(name),
+            None => selected,
+        };
+        selected.group_by_key_with(grouped)
     }
 }
