@@ -68,12 +68,13 @@ pub struct Broker {
     topics: Topics,
     purgatory: Arc<Purgatory>,
     sync_queue: Arc<SyncQueue>,
+    /// Held through a round: who waits in one relies on those before it having ended.
+    sync_round: Mutex<()>,
     offsets: SharedOffsets,
     producer_ids: ProducerIds,
     endpoint: Mutex<Endpoint>,
     ids: IdSource,
     clock: Arc<dyn Clock>,
-    next_retention_check: Mutex<Timestamp>,
     is_closed: AtomicBool,
     has_threads: AtomicBool,
 }
@@ -109,11 +110,11 @@ impl Broker {
             topics,
             purgatory: Arc::default(),
             sync_queue: Arc::new(SyncQueue::new(config.sync)),
+            sync_round: Mutex::default(),
             offsets: Arc::default(),
             endpoint: Mutex::new(Endpoint { host: "localhost".to_owned(), port: 0 }),
             ids,
             clock,
-            next_retention_check: Mutex::new(now + config.retention_check_interval),
             is_closed: AtomicBool::new(false),
             has_threads: AtomicBool::new(false),
             config,
@@ -130,28 +131,29 @@ impl Broker {
         handlers::handle(self, context, request, now)
     }
 
-    /// Lets the time pass: answers requests whose deadline has come and deletes what is too old.
+    /// Lets the time pass: answers requests whose deadline has come.
     pub fn tick(&self, now: Timestamp) {
         self.purgatory.expire(now);
-        let is_due = {
-            let mut next = self.next_retention_check.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_due = now >= *next;
-            if is_due {
-                *next = now + self.config.retention_check_interval;
-            }
-            is_due
-        };
-        if is_due {
-            for topic in self.topics.all() {
-                topic.partitions.iter().for_each(|partition| partition.maintain(now));
-            }
+    }
+
+    /// Deletes what is too old or too much, and compacts. To be called now and then, from one thread; takes as long as
+    /// the disk does.
+    pub fn maintain(&self, now: Timestamp) {
+        for topic in self.topics.all() {
+            topic.partitions.iter().for_each(|partition| partition.maintain(now));
         }
     }
 
     /// Runs one round of the group commit: syncs what was appended and answers who waited. Returns whether there was
-    /// anything to do. Blocks for as long as the disk takes; rounds must not overlap.
+    /// anything to do. Blocks for as long as the disk takes, and while another round runs.
     pub fn sync(&self) -> bool {
-        self.sync_queue.take().run()
+        self.sync_with(|jobs| jobs.into_iter().for_each(|sync| sync()))
+    }
+
+    /// [`Self::sync`] with the syncs of several partitions run by `run`, which returns when all are done.
+    pub(crate) fn sync_with(&self, run: impl FnOnce(Vec<Box<dyn FnOnce() + Send>>)) -> bool {
+        let _one_at_a_time = self.sync_round.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sync_queue.take().run(run)
     }
 
     /// Stops: answers who waits, syncs and closes every log, and gives the data directory back. Nothing is lost by not

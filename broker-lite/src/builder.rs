@@ -71,7 +71,8 @@ impl BrokerBuilder {
         self
     }
 
-    /// Opens the broker and starts its threads: one that syncs, one that lets deadlines come.
+    /// Opens the broker and starts its threads: one that syncs, one that lets deadlines come, one that deletes
+    /// and compacts.
     ///
     /// # Errors
     /// When the data directory is locked, foreign, damaged or not writable; the message says which and what to do.
@@ -81,7 +82,8 @@ impl BrokerBuilder {
         Ok(broker)
     }
 
-    /// Opens the broker without threads: the caller steps it with [`Broker::tick`] and [`Broker::sync`].
+    /// Opens the broker without threads: the caller steps it with [`Broker::tick`], [`Broker::sync`]
+    /// and [`Broker::maintain`].
     ///
     /// # Errors
     /// As [`Self::start`].

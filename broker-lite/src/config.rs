@@ -74,7 +74,7 @@ pub struct BrokerConfig {
     pub fetch_bytes_max: usize,
     /// The longest a fetch is parked, whatever it asks for.
     pub fetch_wait_max: Duration,
-    /// `log.retention.check.interval.ms`: how often old segments are looked for.
+    /// `log.retention.check.interval.ms`: how often old segments and those worth compacting are looked for.
     pub retention_check_interval: Duration,
     /// Free space below which the broker does not start, in bytes.
     pub free_bytes_min: u64,

@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::config::SyncPolicy;
 use crate::topics::partition::Partition;
@@ -23,18 +22,21 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// Syncs and answers. Returns whether there was anything to do.
-    pub(crate) fn run(self) -> bool {
+    /// Syncs and answers. Returns whether there was anything to do. `run` runs the syncs, one of each partition, in any
+    /// order or side by side, and returns when all are done.
+    pub(crate) fn run(self, run: impl FnOnce(Vec<SyncJob>)) -> bool {
         let is_empty = self.dirty.is_empty() && self.acks.is_empty();
-        for partition in &self.dirty {
-            partition.sync();
-        }
+        let job = |partition: Arc<Partition>| -> SyncJob { Box::new(move || partition.sync()) };
+        run(self.dirty.into_iter().map(job).collect());
         for ack in self.acks {
             ack();
         }
         !is_empty
     }
 }
+
+/// The sync of one partition.
+pub(crate) type SyncJob = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Queue {
@@ -102,12 +104,8 @@ impl SyncQueue {
             queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let SyncPolicy::Interval(every) = self.policy else { return !queue.is_closed };
-        let mut left = every;
-        while !queue.is_closed && !left.is_zero() {
-            let (guard, timeout) = self.work.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
-            queue = guard;
-            left = if timeout.timed_out() { Duration::ZERO } else { left / 2 };
-        }
+        let waited = self.work.wait_timeout_while(queue, every, |queue| !queue.is_closed);
+        let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !queue.is_closed
     }
 

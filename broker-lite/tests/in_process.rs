@@ -171,6 +171,29 @@ fn a_waiting_fetch_is_answered_by_an_append() {
 }
 
 #[test]
+fn a_fetch_waits_for_its_least_bytes_but_not_when_more_is_there_than_it_takes() {
+    let clock = ManualClock::starting_at(Timestamp(1_000_000));
+    let broker = Arc::new(Broker::builder().clock(Arc::new(clock)).open().unwrap());
+    let mut client = broker.in_process();
+    create(&mut client, "orders", &[]);
+    let large = "x".repeat(100_000);
+    produce(&mut client, "orders", batch(&[&large], &BatchOptions::default()));
+    let mut request = fetch_request("orders", 0, 60_000);
+    request.min_bytes = 150_000;
+    let id = client.send(BrokerId::Bootstrap, request.into()).unwrap();
+    assert!(client.poll(Duration::ZERO).unwrap().is_none(), "too little");
+    let second = produce_request("orders", batch(&[&large], &BatchOptions::default()), -1);
+    client.send(BrokerId::Bootstrap, second.into()).unwrap();
+    let answers: Vec<_> = std::iter::from_fn(|| client.poll(Duration::ZERO).unwrap()).map(|answer| answer.id).collect();
+    assert!(answers.contains(&id), "{answers:?}");
+    let mut request = fetch_request("orders", 0, 60_000);
+    request.min_bytes = 150_000;
+    request.topics[0].partitions[0].partition_max_bytes = 100;
+    let answer = first_partition(call(&mut client, request));
+    assert_eq!(values(&answer).len(), 1, "as much as it takes, at once");
+}
+
+#[test]
 fn a_waiting_fetch_is_answered_at_its_deadline() {
     let clock = ManualClock::starting_at(Timestamp(1_000_000));
     let broker = Arc::new(Broker::builder().clock(Arc::new(clock.clone())).open().unwrap());

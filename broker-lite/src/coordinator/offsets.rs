@@ -51,6 +51,9 @@ impl GroupOffsets {
         let (mut offset, end) = journal.bounds();
         while offset < end {
             let read = journal.read(offset, REPLAY_BYTES, true)?;
+            if read.records.is_empty() {
+                break;
+            }
             let before = offset;
             for batch in Batches::new(&read.records) {
                 let batch = batch.map_err(|error| error.code())?;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use streams_core::protocol::batch::Batches;
 use streams_core::protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
@@ -38,7 +39,7 @@ pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> 
     let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max);
     let plan = Plan::resolve(broker, request, bytes_max);
     let read = plan.read();
-    if wait.is_zero() || plan.is_empty() || read.has_error || read.bytes >= bytes_min {
+    if wait.is_zero() || plan.is_empty() || read.is_enough(bytes_min) {
         return Reply::Now(read.response.into());
     }
     let (ticket, completer) = Ticket::pair();
@@ -70,6 +71,21 @@ struct Read {
     response: FetchResponse,
     bytes: usize,
     has_error: bool,
+}
+
+impl Read {
+    /// Whether there is no reason to wait: an error, enough bytes, or more records than one answer takes.
+    fn is_enough(&self, bytes_min: usize) -> bool {
+        let mut partitions = self.response.responses.iter().flat_map(|topic| &topic.partitions);
+        self.has_error || self.bytes >= bytes_min || (self.bytes > 0 && partitions.any(is_cut_off))
+    }
+}
+
+/// Whether there are visible records after those that were read.
+fn is_cut_off(data: &PartitionData) -> bool {
+    let records = data.records.as_deref().unwrap_or_default();
+    let last = Batches::new(records).filter_map(Result::ok).last();
+    last.is_some_and(|batch| batch.next_offset().0 < data.high_watermark)
 }
 
 impl Plan {
@@ -171,7 +187,7 @@ impl Delayed for DelayedFetch {
             return true;
         }
         let read = self.plan.read();
-        if !is_due && !read.has_error && read.bytes < self.bytes_min {
+        if !is_due && !read.is_enough(self.bytes_min) {
             return false;
         }
         let completer = self.completer.lock().unwrap_or_else(PoisonError::into_inner).take();

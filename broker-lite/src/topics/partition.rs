@@ -315,13 +315,26 @@ impl Partition {
         }
     }
 
-    /// Deletes old segments and forgets silent producers.
+    /// Deletes old segments, compacts, and forgets silent producers. Compaction works beside appends and reads; calls
+    /// must not overlap.
     pub(crate) fn maintain(&self, now: Timestamp) {
-        if let State::Online(log) = &mut *self.lock() {
-            log.expire_producers(now);
-            if let Err(error) = log.retain(now) {
-                tracing::warn!("retention of {}: {}", self.name, error.error().report());
+        let task = match &mut *self.lock() {
+            State::Online(log) => {
+                log.expire_producers(now);
+                if let Err(error) = log.retain(now) {
+                    tracing::warn!("retention of {}: {}", self.name, error.error().report());
+                }
+                log.begin_compaction(now)
             }
+            _ => None,
+        };
+        let Some(task) = task else { return };
+        let compacted = task.run().and_then(|output| match &mut *self.lock() {
+            State::Online(log) => log.complete_compaction(output).map(drop),
+            _ => Ok(()),
+        });
+        if let Err(error) = compacted {
+            tracing::warn!("compaction of {}: {}", self.name, error.error().report());
         }
     }
 
