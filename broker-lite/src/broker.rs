@@ -28,7 +28,7 @@ use crate::handlers;
 use crate::log::{Durability, LogConfig};
 use crate::purgatory::Purgatory;
 use crate::reply::Reply;
-use crate::syncer::SyncQueue;
+use crate::syncer::{Failure, SyncQueue};
 use crate::topics::config::TopicConfig;
 use crate::topics::partition::Partition;
 use crate::topics::{names, NewTopic, TopicLimits, Topics};
@@ -70,6 +70,7 @@ pub struct Broker {
     sync_queue: Arc<SyncQueue>,
     /// Held through a round: who waits in one relies on those before it having ended.
     sync_round: Mutex<()>,
+    failure: Failure,
     offsets: SharedOffsets,
     producer_ids: ProducerIds,
     endpoint: Mutex<Endpoint>,
@@ -111,6 +112,7 @@ impl Broker {
             purgatory: Arc::default(),
             sync_queue: Arc::new(SyncQueue::new(config.sync)),
             sync_round: Mutex::default(),
+            failure: Failure::default(),
             offsets: Arc::default(),
             endpoint: Mutex::new(Endpoint { host: "localhost".to_owned(), port: 0 }),
             ids,
@@ -153,7 +155,13 @@ impl Broker {
     /// [`Self::sync`] with the syncs of several partitions run by `run`, which returns when all are done.
     pub(crate) fn sync_with(&self, run: impl FnOnce(Vec<Box<dyn FnOnce() + Send>>)) -> bool {
         let _one_at_a_time = self.sync_round.lock().unwrap_or_else(PoisonError::into_inner);
-        self.sync_queue.take().run(run)
+        self.sync_queue.take().run(&self.failure, run)
+    }
+
+    /// Why a log had to stop, if one did: a sync failed, and what the disk holds is unknown until a restart verifies it.
+    /// The other logs go on; a program that serves should end and be started again.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops: answers who waits, syncs and closes every log, and gives the data directory back. Nothing is lost by not

@@ -93,7 +93,7 @@ impl BrokerBuilder {
         config.sync = self.sync.unwrap_or(if is_in_memory { SyncPolicy::Os } else { config.sync });
         let disk: Arc<dyn Disk> = match (self.disk, &self.data_dir) {
             (Some(disk), _) => disk,
-            (None, None) => Arc::new(MemoryDisk::new()),
+            (None, None) => Arc::new(MemoryDisk::ephemeral()),
             (None, Some(path)) => {
                 data_dir::check_real(path, config.free_bytes_min)?;
                 Arc::new(RealDisk)

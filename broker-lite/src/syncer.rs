@@ -23,10 +23,17 @@ pub(crate) struct Round {
 
 impl Round {
     /// Syncs and answers. Returns whether there was anything to do. `run` runs the syncs, one of each partition, in any
-    /// order or side by side, and returns when all are done.
-    pub(crate) fn run(self, run: impl FnOnce(Vec<SyncJob>)) -> bool {
+    /// order or side by side, and returns when all are done. The first sync that fails leaves its reason in `failure`.
+    pub(crate) fn run(self, failure: &Failure, run: impl FnOnce(Vec<SyncJob>)) -> bool {
         let is_empty = self.dirty.is_empty() && self.acks.is_empty();
-        let job = |partition: Arc<Partition>| -> SyncJob { Box::new(move || partition.sync()) };
+        let job = |partition: Arc<Partition>| -> SyncJob {
+            let failure = Arc::clone(failure);
+            Box::new(move || {
+                if let Some(why) = partition.sync() {
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+                }
+            })
+        };
         run(self.dirty.into_iter().map(job).collect());
         for ack in self.acks {
             ack();
@@ -34,6 +41,9 @@ impl Round {
         !is_empty
     }
 }
+
+/// Why a log stopped, if one did.
+pub(crate) type Failure = Arc<Mutex<Option<String>>>;
 
 /// The sync of one partition.
 pub(crate) type SyncJob = Box<dyn FnOnce() + Send>;

@@ -1,9 +1,11 @@
 //! The broker through its in-process transport: what a client in the same process sees.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end a test, too")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker_lite::disk::memory::MemoryDisk;
+use broker_lite::disk::memory::{Fault, MemoryDisk};
 use broker_lite::{Broker, SyncPolicy};
 use bytes::Bytes;
 use streams_core::client::transport::{BrokerId, Transport};
@@ -250,6 +252,26 @@ fn only_synced_records_are_acknowledged_and_seen() {
     let answer = ProduceResponse::try_from(ticket.try_take().expect("synced")).unwrap();
     assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
     assert_eq!(read(&broker), owned(&[(0, "a")]));
+}
+
+#[test]
+fn a_failed_sync_is_not_acknowledged_and_stops_its_log_only() {
+    let disk = MemoryDisk::new();
+    let broker = Arc::new(Broker::builder().disk(Arc::new(disk.clone())).sync(SyncPolicy::Fsync).open().unwrap());
+    let mut client = broker.in_process();
+    create(&mut client, "broken", &[]);
+    create(&mut client, "whole", &[]);
+    let request = produce_request("broken", batch(&["a"], &BatchOptions::default()), -1);
+    client.send(BrokerId::Bootstrap, request.into()).unwrap();
+    disk.fail_at(disk.operations(), Fault::Io);
+    let delivery = client.poll(Duration::ZERO).unwrap().expect("the round answers");
+    let answer = ProduceResponse::try_from(delivery.response.unwrap()).unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert!(broker.failure().is_some_and(|why| why.starts_with("partition broken-0")), "{:?}", broker.failure());
+    let again = produce(&mut client, "broken", batch(&["a"], &BatchOptions::default()));
+    assert_eq!(again.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(values(&fetch(&mut client, "broken", 0)), owned(&[]));
+    assert_eq!(produce(&mut client, "whole", batch(&["a"], &BatchOptions::default())).error_code, ErrorCode::NONE);
 }
 
 #[test]

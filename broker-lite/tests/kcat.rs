@@ -2,6 +2,8 @@
 //!
 //! Without kcat on the machine these tests say so and pass.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end a test, too")]
+
 mod support;
 
 use support::{is_kcat_there, kcat, kcat_with_input, ServerProcess};

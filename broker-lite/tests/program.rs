@@ -1,5 +1,7 @@
 //! The program from outside: arguments, exit codes, messages, pipes, and what survives `kill -9`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end a test, too")]
+
 mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -52,10 +52,10 @@ impl Serve {
         let address = server.address();
         // In one piece: a script that reads the first line may close the pipe after it.
         output::line(&format!("listening on {address}\ntry: kcat -b {address} -L"))?;
-        server.wait_for_signal()?;
+        let ended = server.wait_for_signal(&broker);
         tracing::info!("stopping: syncing and closing {}", self.data_dir.display());
         broker.close();
         server.stop();
-        Ok(())
+        ended
     }
 }

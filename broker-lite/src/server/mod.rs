@@ -29,6 +29,9 @@ const WORKER_THREADS: usize = 2;
 /// How long accepting rests after the system had no descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a waiting program looks whether its broker failed.
+const FAILURE_CHECK: Duration = Duration::from_millis(200);
+
 /// How a server treats its peers. The defaults suit one machine.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -116,24 +119,31 @@ impl Server {
         self.stop_now();
     }
 
-    /// Waits for the process to be told to stop (SIGINT or SIGTERM).
+    /// Waits for the process to be told to stop (SIGINT or SIGTERM), or for the broker to [fail](Broker::failure).
     ///
     /// # Errors
-    /// When the signals cannot be listened to.
-    pub fn wait_for_signal(&self) -> Result<()> {
+    /// [`ErrorKind::Io`] with the broker's failure, and when the signals cannot be listened to.
+    pub fn wait_for_signal(&self, broker: &Broker) -> Result<()> {
         use tokio::signal::unix::{signal, SignalKind};
         let Some(runtime) = &self.runtime else { return Ok(()) };
-        runtime
-            .block_on(async {
-                let (mut terminate, mut interrupt) =
-                    (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let told = async {
+            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            let mut look = tokio::time::interval(FAILURE_CHECK);
+            loop {
                 tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => return Ok(None),
+                    _ = interrupt.recv() => return Ok(None),
+                    _ = look.tick() => match broker.failure() {
+                        None => {}
+                        failure => return Ok::<_, io::Error>(failure),
+                    },
                 }
-                Ok::<(), io::Error>(())
-            })
-            .context(|| "listen for signals".to_owned())
+            }
+        };
+        match runtime.block_on(told).context(|| "listen for signals".to_owned())? {
+            None => Ok(()),
+            Some(failure) => Err(Error::new(ErrorKind::Io, failure)),
+        }
     }
 
     fn stop_now(&mut self) {

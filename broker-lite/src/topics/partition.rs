@@ -43,7 +43,7 @@ pub(crate) struct Partition {
 
 #[derive(Debug)]
 enum State {
-    Online(Log),
+    Online(Box<Log>),
     Offline(String),
     Deleted,
 }
@@ -94,7 +94,7 @@ impl Partition {
     pub(crate) fn create(place: Place<'_>, config: LogConfig, now: Timestamp) -> Result<Self> {
         let name = format!("{}-{}", place.topic, place.index);
         let (log, _) = Log::open(place.disk, &place.directory, config, now)?;
-        Ok(Self::new(name, place.index, Epochs::new(), State::Online(log)))
+        Ok(Self::new(name, place.index, Epochs::new(), State::Online(Box::new(log))))
     }
 
     /// Opens a partition that was there before and begins its next leader epoch. One that cannot be opened is
@@ -107,7 +107,7 @@ impl Partition {
                     tracing::info!("{name}: {cut}");
                 }
                 let epochs = Epochs::restarted(epochs, log.end_offset().0);
-                Self::new(name, place.index, epochs, State::Online(log))
+                Self::new(name, place.index, epochs, State::Online(Box::new(log)))
             }
             Err(error) => {
                 let reason = error.report();
@@ -289,21 +289,24 @@ impl Partition {
         !self.is_in_sync_queue.swap(true, Ordering::SeqCst)
     }
 
-    /// Makes what was appended durable, without holding the lock while the disk works, and wakes readers.
-    pub(crate) fn sync(&self) {
+    /// Makes what was appended durable, without holding the lock while the disk works, and wakes readers. Returns why
+    /// the log stopped, if it did.
+    pub(crate) fn sync(&self) -> Option<String> {
         self.is_in_sync_queue.store(false, Ordering::SeqCst);
         let ticket = match &*self.lock() {
             State::Online(log) => log.begin_sync(),
             _ => None,
         };
-        let Some(ticket) = ticket else { return };
-        let synced = ticket.run();
+        let synced = ticket?.run();
+        let mut stopped = None;
         if let State::Online(log) = &mut *self.lock() {
             if let Err(error) = log.complete_sync(synced) {
                 tracing::error!("sync {}: {}", self.name, error.error().report());
+                stopped = log.stopped().map(|why| format!("partition {}: {why}", self.name));
             }
         }
         self.wake();
+        stopped
     }
 
     /// Why this partition takes no appends, if it does not.
