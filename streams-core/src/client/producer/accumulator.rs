@@ -247,7 +247,8 @@ impl Queue {
     /// The batch to send now, by its index: in order, and behind a failed one only when that is acknowledged.
     ///
     /// A batch that was sent before is sent again only when it is the oldest; a new one only when none before it
-    /// waits to be sent again. So batches reach the log in order whatever fails.
+    /// waits to be sent again. So batches reach the log in order whatever fails. The window counts from the oldest batch
+    /// without an acknowledgement, because the broker recognizes a repeat only among the last five it appended.
     pub(super) fn next_to_send(&self, now: Timestamp, in_flight_max: usize) -> Option<usize> {
         let mut in_flight = 0;
         for (index, batch) in self.batches.iter().enumerate() {
@@ -256,7 +257,7 @@ impl Queue {
                 State::Acked(_) => {}
                 State::Waiting(not_before) => {
                     let retry_in_turn = batch.attempts == 0 || in_flight == 0;
-                    return (retry_in_turn && not_before <= now && in_flight < in_flight_max).then_some(index);
+                    return (retry_in_turn && not_before <= now && index < in_flight_max).then_some(index);
                 }
             }
         }

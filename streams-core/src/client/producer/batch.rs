@@ -35,6 +35,8 @@ pub(super) struct Batch {
     pub(super) attempts: u32,
     /// Where it is.
     pub(super) state: State,
+    /// Whether one before it was not acknowledged when it was sent: then being out of order is no wonder.
+    pub(super) was_sent_behind: bool,
     /// Its first sequence number, once it has one.
     pub(super) sequence: Option<i32>,
 }
@@ -56,6 +58,7 @@ impl Batch {
             created,
             attempts: 0,
             state: State::Waiting(Timestamp(i64::MIN)),
+            was_sent_behind: false,
             sequence: None,
         }
     }

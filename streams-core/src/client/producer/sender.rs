@@ -204,9 +204,11 @@ impl Producer {
         let queue = self.accumulator.queue_mut(destination);
         let index = queue.partition.partition.0;
         let first = queue.next_sequence;
+        let is_behind = queue.batches.iter().any(|batch| batch.serial < serial && !batch.is_acked());
         let batch = queue.batches.iter_mut().find(|batch| batch.serial == serial);
         let batch = batch.ok_or_else(|| Error::new(ErrorKind::Internal, "a chosen batch is in its queue"))?;
         batch.state = State::InFlight;
+        batch.was_sent_behind = is_behind;
         batch.attempts = batch.attempts.saturating_add(1);
         let mut builder = None;
         if let (None, Some(id)) = (batch.encoded(), id) {
@@ -340,10 +342,10 @@ impl Producer {
         batches.find(|batch| batch.serial == serial).map_or(1, |batch| i64::from(batch.records))
     }
 
-    /// Whether a batch before this one is to be repeated, or was given up: then being out of order is no wonder.
+    /// Whether a batch before this one was on its way with it, or was given up: then being out of order is no wonder.
     fn follows_a_failure(&self, (destination, serial): Sent) -> bool {
         let queue = self.accumulator.queue(destination);
-        queue.lost_sequence || queue.batches.iter().any(|batch| batch.serial < serial && !batch.is_acked())
+        queue.lost_sequence || queue.batches.iter().any(|batch| batch.serial == serial && batch.was_sent_behind)
     }
 
     fn acknowledge(&mut self, (destination, serial): Sent, last: Option<Offset>) {
