@@ -1,0 +1,11 @@
+//! The clients against the broker: producer, consumer and admin, each suite over both transports from one source.
+
+mod cluster {
+    mod support;
+
+    mod consume;
+    mod faults;
+    mod produce;
+    mod tcp;
+    mod topics;
+}
