@@ -13,6 +13,7 @@
 
 mod collector;
 mod context;
+mod dead_letters;
 mod edge;
 mod live;
 mod punctuation;

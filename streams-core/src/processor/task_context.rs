@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{NodeId, Offset, TaskId, TopicPartition};
-use crate::processor::{Punctuations, RecordCollector};
+use crate::processor::dead_letters::DeadLetters;
+use crate::processor::{Punctuations, RawRecord, RecordCollector, SinkTopic};
 use crate::time::Timestamp;
 
 /// Where the record that is being processed came from.
@@ -54,6 +55,7 @@ pub struct TaskContext {
     commit_requested: bool,
     /// The current record failed, and its error already names node and position.
     failure_placed: bool,
+    dead_letters: DeadLetters,
     processing_handler: ProcessingHandler,
     deserialization_handler: DeserializationHandler,
     /// The schedules of all nodes.
@@ -75,6 +77,7 @@ impl TaskContext {
             dropped_records: 0,
             commit_requested: false,
             failure_placed: false,
+            dead_letters: DeadLetters::default(),
             processing_handler: Arc::new(|_, _, _| Verdict::Fail),
             deserialization_handler: Arc::new(|_, _| Verdict::Fail),
             punctuations: Punctuations::default(),
@@ -181,6 +184,24 @@ impl TaskContext {
         self.dropped_records
     }
 
+    /// The source records of failures go to this topic, whatever the handlers decide.
+    pub fn set_dead_letter_topic(&mut self, topic: SinkTopic) {
+        self.dead_letters.set_topic(topic);
+    }
+
+    /// Writes the record being processed to the dead letter topic if it failed. Called by whoever holds its bytes, when
+    /// it has come back from its way through the graph.
+    ///
+    /// # Errors
+    /// What the collector reports.
+    #[inline]
+    pub fn send_dead_letters(&mut self, raw: RawRecord<'_>) -> Result<()> {
+        if self.dead_letters.is_empty() {
+            return Ok(());
+        }
+        self.dead_letters.send(raw, self.collector.as_mut())
+    }
+
     /// User code asks for a commit as soon as possible.
     pub fn request_commit(&mut self) {
         self.commit_requested = true;
@@ -202,6 +223,7 @@ impl TaskContext {
             return Err(error);
         }
         let name = self.node_name(node).to_owned();
+        self.dead_letters.note(self.position.as_ref(), &error);
         match (self.processing_handler)(&name, self.position.as_ref(), &error) {
             Verdict::Continue => {
                 self.drop_record(node, "its processing failed and the processing handler continues");
@@ -222,6 +244,7 @@ impl TaskContext {
     #[cold]
     pub fn on_deserialization_error(&mut self, node: NodeId, what: &str, error: Error) -> Result<()> {
         let Some(position) = self.position.clone() else { return Err(error) };
+        self.dead_letters.note(Some(&position), &error);
         match (self.deserialization_handler)(&position, &error) {
             Verdict::Continue => {
                 self.drop_record(node, "it does not decode and the deserialization handler continues");

@@ -77,6 +77,7 @@ impl Plan {
             buffered_records_per_partition: runtime.buffered_records_per_partition,
             processing_handler: Arc::clone(&self.handlers.processing),
             deserialization_handler: Arc::clone(&self.handlers.deserialization),
+            dead_letter_topic: runtime.errors_dead_letter_queue_topic_name.as_deref().map(Arc::from),
             ..TaskOptions::new(self.config.application_id.as_str())
         }
     }

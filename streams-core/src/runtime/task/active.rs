@@ -43,6 +43,8 @@ pub struct TaskOptions {
     pub processing_handler: ProcessingHandler,
     /// Decides about records that do not decode.
     pub deserialization_handler: DeserializationHandler,
+    /// Where the source records of failures are written (`errors.dead.letter.queue.topic.name`).
+    pub dead_letter_topic: Option<Arc<str>>,
 }
 
 impl TaskOptions {
@@ -55,6 +57,7 @@ impl TaskOptions {
             buffered_records_per_partition: 1_000,
             processing_handler: Arc::new(|_, _, _| Verdict::Fail),
             deserialization_handler: Arc::new(|_, _| Verdict::Fail),
+            dead_letter_topic: None,
         }
     }
 }
@@ -124,6 +127,10 @@ impl ActiveTask {
         let id = TaskId { subtopology: subtopology.id, partition };
         let mut context = TaskContext::new(id, topology.node_names(), collector);
         context.set_handlers(Arc::clone(&options.processing_handler), Arc::clone(&options.deserialization_handler));
+        if let Some(name) = &options.dead_letter_topic {
+            let topic = context.collector().topic(name)?;
+            context.set_dead_letter_topic(topic);
+        }
         let stores = stores.into_iter().map(|store| attach(store, &context)).collect::<Vec<_>>();
         let graph = Wiring::wire(topology, subtopology, &options.application_id, &stores, context.collector())
             .map_err(|error| error.context(format!("wire task {id}")))?;

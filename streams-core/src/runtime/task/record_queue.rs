@@ -195,7 +195,9 @@ impl RecordQueue {
                 Some(timestamp) => Some(timestamp),
                 None => {
                     task.set_position(&self.topic_partition, record.offset);
-                    source.timestamp(raw, self.partition_time, task)?
+                    let timestamp = source.timestamp(raw, self.partition_time, task);
+                    task.send_dead_letters(raw)?;
+                    timestamp?
                 }
             };
             if let Some(timestamp) = known {
@@ -204,7 +206,9 @@ impl RecordQueue {
                     return Ok(Left::OthersTurn);
                 }
                 task.begin_record(&self.topic_partition, record.offset, timestamp);
-                source.process(raw, timestamp, task)?;
+                let processed = source.process(raw, timestamp, task);
+                task.send_dead_letters(raw)?;
+                processed?;
                 self.partition_time = self.partition_time.max(timestamp);
                 *taken += 1;
             }

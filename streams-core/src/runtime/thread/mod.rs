@@ -195,10 +195,22 @@ impl StreamThread {
     /// # Errors
     /// Ends the thread. A panic of user code is an error that names the record it happened on.
     pub(crate) fn run_once(&mut self, now: Timestamp) -> Result<()> {
-        match panics::catch(|| Ok(self.step(now))) {
+        let outcome = match panics::catch(|| Ok(self.step(now))) {
             Ok(outcome) => outcome,
             Err(panic) => Err(self.at_current_record(panic)),
+        };
+        outcome.inspect_err(|_| self.send_dead_letters(now))
+    }
+
+    /// What the failed record left for the dead letter topic is sent, as far as the broker takes it at once.
+    #[cold]
+    fn send_dead_letters(&mut self, now: Timestamp) {
+        if self.plan.config.runtime.errors_dead_letter_queue_topic_name.is_none() {
+            return;
         }
+        let Ok(mut producer) = self.producer.try_borrow_mut() else { return };
+        producer.begin_flush();
+        let _ = producer.poll(now, self.plan.config.runtime.poll);
     }
 
     /// Commits what was processed and closes all tasks, in the steps that follow.

@@ -1,0 +1,8 @@
+//! Applications against a broker: the runtime end to end, over both transports.
+
+mod streams {
+    mod end_to_end;
+    mod failures;
+    mod harness;
+    mod lifecycle;
+}
