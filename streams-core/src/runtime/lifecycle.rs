@@ -139,7 +139,23 @@ impl Lifecycle {
     /// # Errors
     /// [`ErrorKind::Closed`] naming both states, when there is no such transition.
     pub(crate) fn become_state(&self, next: State) -> Result<()> {
-        let mut inner = self.lock();
+        self.change(self.lock(), next)
+    }
+
+    /// Goes from `CREATED` to `REBALANCING`, once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] naming the state, when the application was started or closed before.
+    pub(crate) fn start(&self) -> Result<()> {
+        let inner = self.lock();
+        if inner.state != State::Created {
+            let message = format!("start: the application is {}, and can be started once", inner.state);
+            return Err(Error::new(ErrorKind::Closed, message));
+        }
+        self.change(inner, State::Rebalancing)
+    }
+
+    fn change(&self, mut inner: MutexGuard<'_, Inner>, next: State) -> Result<()> {
         let old = inner.state;
         if !old.may_become(next) {
             let message = format!("the application is {old} and cannot become {next}");

@@ -166,10 +166,7 @@ impl KafkaStreams {
     /// directory; [`ErrorKind::InvalidTopology`] when source topics are missing or topics do not fit. The state is then
     /// `ERROR`.
     pub fn start(&self) -> Result<()> {
-        let lifecycle = &self.shared.lifecycle;
-        lifecycle.become_state(State::Rebalancing).map_err(|error| {
-            error.context(format!("start: the application is {} and can be started once", self.state()))
-        })?;
+        self.shared.lifecycle.start()?;
         self.launch().map_err(|error| {
             self.shared.fail(&error);
             self.shared.settle();
