@@ -120,9 +120,11 @@ mod tests {
         for (setting, verdict) in
             [(ExceptionHandler::Fail, Verdict::Fail), (ExceptionHandler::Continue, Verdict::Continue)]
         {
-            let mut config = RuntimeConfig::default();
-            config.processing_exception_handler = setting;
-            config.production_exception_handler = setting;
+            let config = RuntimeConfig {
+                processing_exception_handler: setting,
+                production_exception_handler: setting,
+                ..RuntimeConfig::default()
+            };
             let handlers = Handlers::from_config(&config);
             let error = Error::new(ErrorKind::Processing, "x");
             assert_eq!((handlers.processing)("node", None, &error), verdict);

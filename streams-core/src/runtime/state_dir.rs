@@ -20,7 +20,7 @@ use rustix::fs::{flock, FlockOperation};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::ids::{Partition, SubtopologyId, TaskId};
+use crate::ids::TaskId;
 
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
@@ -68,11 +68,6 @@ impl StateDirectory {
         self.process_id
     }
 
-    /// Where the application's state is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.root
-    }
-
     /// The directory of a task, made where it does not exist.
     ///
     /// # Errors
@@ -81,28 +76,6 @@ impl StateDirectory {
         let path = self.root.join(task.to_string());
         make_directory(&path)?;
         Ok(path)
-    }
-
-    /// The tasks that have a directory, in their order.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`] when the directory cannot be read.
-    pub(crate) fn tasks(&self) -> Result<Vec<TaskId>> {
-        let mut tasks = Vec::new();
-        for entry in fs::read_dir(&self.root).context(|| format!("read state directory {}", self.root.display()))? {
-            let entry = entry.context(|| format!("read state directory {}", self.root.display()))?;
-            tasks.extend(entry.file_name().to_str().and_then(parse_task));
-        }
-        tasks.sort_unstable();
-        Ok(tasks)
-    }
-
-    /// Deletes the state of a task. Its stores must be closed.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`] when something of it cannot be deleted.
-    pub(crate) fn wipe_task(&self, task: TaskId) -> Result<()> {
-        remove_directory(&self.root.join(task.to_string()))
     }
 
     /// Deletes the rows of one store of a task. It must be closed.
@@ -262,18 +235,10 @@ fn process_id(root: &Path, new: impl FnOnce() -> Uuid) -> Result<Uuid> {
     Ok(id)
 }
 
-/// A task's id as directories are named after it: `<subtopology>_<partition>`.
-fn parse_task(name: &str) -> Option<TaskId> {
-    let (subtopology, partition) = name.split_once('_')?;
-    let task =
-        TaskId { subtopology: SubtopologyId(subtopology.parse().ok()?), partition: Partition(partition.parse().ok()?) };
-    // Refuses signs and leading zeros, which parse but are no names we give.
-    (task.to_string() == name && task.partition.0 >= 0).then_some(task)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{Partition, SubtopologyId};
 
     const ID: Uuid = Uuid::from_u128(7);
 
@@ -308,20 +273,12 @@ mod tests {
     }
 
     #[test]
-    fn tasks_have_directories_that_are_listed_and_wiped() {
+    fn tasks_have_directories_and_all_of_them_can_be_deleted() {
         let dir = tempfile::tempdir().expect("a directory");
         let state = StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
-        for id in [task(1, 0), task(0, 10), task(0, 2)] {
-            let path = state.task_directory(id).expect("is made");
-            fs::write(path.join("store"), b"x").expect("writes");
-        }
-        for stranger in ["global", "0_-1", "00_1", "1_x"] {
-            fs::create_dir(state.path().join(stranger)).expect("is made");
-        }
-        assert_eq!(state.tasks().expect("reads"), [task(0, 2), task(0, 10), task(1, 0)]);
-        state.wipe_task(task(0, 2)).expect("is deleted");
-        state.wipe_task(task(0, 2)).expect("deleting nothing is fine");
-        assert_eq!(state.tasks().expect("reads"), [task(0, 10), task(1, 0)]);
+        let path = state.task_directory(task(1, 0)).expect("is made");
+        assert_eq!(path, dir.path().join("shop").join("1_0"));
+        fs::write(path.join("store"), b"x").expect("writes");
         drop(state);
         StateDirectory::delete(dir.path(), "shop").expect("is deleted");
         assert!(!dir.path().join("shop").exists());

@@ -167,10 +167,9 @@ impl KafkaStreams {
     /// `ERROR`.
     pub fn start(&self) -> Result<()> {
         self.shared.lifecycle.start()?;
-        self.launch().map_err(|error| {
-            self.shared.fail(&error);
+        self.launch().inspect_err(|error| {
+            self.shared.fail(error);
             self.shared.settle();
-            error
         })
     }
 
