@@ -1,1 +1,3 @@
-//! Programs that show the framework at work.
+//! Programs that show the framework at work; the retail pipeline is the one to read first.
+
+pub mod retail;
