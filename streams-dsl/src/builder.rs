@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use streams_core::serde::DefaultSerde;
 use streams_core::state::{StateStore, StoreBuilder};
-use streams_core::topology::{SourceOptions, Topology, TopologyBuilder};
+use streams_core::topology::{SourceOptions, Topology, TopologyBuilder, TypeSignature};
 use streams_core::{NodeId, Result};
 
-use crate::graph::{compile, Flags, Graph, GraphRef, Lower, LowerSite};
+use crate::graph::{compile, Flags, Graph, GraphRef, Lower, LowerSite, ReadTopics};
 use crate::options::{Consumed, Materialized};
 use crate::stream::{KStream, StoreRef};
 use crate::table::{table_source, KTable};
@@ -35,8 +35,8 @@ impl StreamsBuilder {
         Self { graph: Rc::new(RefCell::new(Graph::default())) }
     }
 
-    /// The stream of a topic's records, decoded by the types' default serdes. Read a topic once and use the handle as
-    /// often as you like.
+    /// The stream of a topic's records, decoded by the types' default serdes. Use the handle as often as you like; another
+    /// `stream` of the same topic and types gives the same source.
     pub fn stream<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> KStream<K, V> {
         self.stream_with(topic, Consumed::default())
     }
@@ -53,8 +53,16 @@ impl StreamsBuilder {
         let mut graph = self.graph.borrow_mut();
         let generated = graph.names().operator("KSTREAM-SOURCE-");
         let name = consumed.name.unwrap_or(generated);
-        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        let node = graph.add(name, &[], Flags::default(), StreamSource { topics, options: consumed.source });
+        let read = ReadTopics::new(topics, TypeSignature::of::<KStream<K, V>>(), &consumed.source);
+        let node = match graph.source_of(&read) {
+            Some(shared) => shared,
+            None => {
+                let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+                let node = graph.add(name, &[], Flags::default(), StreamSource { topics, options: consumed.source });
+                graph.add_source(read, node);
+                node
+            }
+        };
         drop(graph);
         KStream::from_source(Rc::clone(&self.graph), node).with_serdes(Some(keys), Some(values))
     }

@@ -196,6 +196,102 @@ fn stream_table_join_after_key_change(builder: &StreamsBuilder) {
     stream(builder, "sales").select_key(|key, _| key.clone()).join_table(&products, longer).to("out");
 }
 
+fn one_topic_two_streams(builder: &StreamsBuilder) {
+    stream(builder, "in").filter(|_, _| true).to("out1");
+    stream(builder, "in").map_values(same).to("out2");
+}
+
+fn one_topic_two_named(builder: &StreamsBuilder) {
+    let read = |name: &str| builder.stream_with::<String, String>("in", Consumed::default().named(name));
+    read("first").to("out1");
+    read("second").to("out2");
+}
+
+fn stream_table_join_named(builder: &StreamsBuilder) {
+    let products = table(builder, "products");
+    stream(builder, "sales").join_table_with(&products, Joined::named("j1"), longer).to("out1");
+}
+
+fn stream_table_joins(builder: &StreamsBuilder) {
+    let (products, prices) = (table(builder, "products"), table(builder, "prices"));
+    let sales = stream(builder, "sales").select_key(|key, _| key.clone());
+    sales.join_table(&products, longer).to("out1");
+    sales.left_join_table(&prices, optional).to("out2");
+}
+
+fn stream_table_joins_named(builder: &StreamsBuilder) {
+    let (products, prices) = (table(builder, "products"), table(builder, "prices"));
+    let sales = stream(builder, "sales").select_key(|key, _| key.clone());
+    sales.join_table_with(&products, Joined::named("j1"), longer).to("out1");
+    sales.left_join_table_with(&prices, Joined::named("j2"), optional).to("out2");
+}
+
+fn updates(builder: &StreamsBuilder, topic: &str) -> KStream<String, Option<String>> {
+    builder.stream(topic)
+}
+
+fn kept(name: &str) -> Materialized<String, String> {
+    Materialized::named(name)
+}
+
+fn to_table(builder: &StreamsBuilder) {
+    updates(builder, "in").to_table_with(kept("latest")).to_stream().to("out");
+}
+
+fn to_table_unnamed(builder: &StreamsBuilder) {
+    updates(builder, "in").to_table().to_stream().to("out");
+}
+
+fn to_table_after_key_change(builder: &StreamsBuilder) {
+    updates(builder, "in").select_key(|key, _| key.clone()).to_table().to_stream().to("out");
+}
+
+fn to_table_joined(builder: &StreamsBuilder) {
+    let sales = stream(builder, "sales");
+    sales.join_table(&updates(builder, "in").to_table(), longer).to("out");
+}
+
+fn table_filter_materialized(builder: &StreamsBuilder) {
+    let filtered = table(builder, "in").filter_with(kept("kept"), |_, _| true);
+    filtered.map_values_with(kept("mapped"), |_, value| value.clone()).to_stream().to("out");
+}
+
+fn table_filter_materialized_unnamed(builder: &StreamsBuilder) {
+    let filtered = table(builder, "in").filter_with(Materialized::default(), |_, _| true);
+    filtered.map_values_with(Materialized::<String, String>::default(), |_, value| value.clone()).to_stream().to("out");
+}
+
+fn table_filter_joined(builder: &StreamsBuilder) {
+    let filtered = table(builder, "in").filter(|_, _| true);
+    filtered.left_join(&table(builder, "other"), optional).to_stream().to("out");
+}
+
+fn table_filter_materialized_joined(builder: &StreamsBuilder) {
+    let filtered = table(builder, "in").filter_with(kept("kept"), |_, _| true);
+    let mapped = table(builder, "other").map_values_with(Materialized::default(), |_, value: &String| value.clone());
+    filtered.left_join(&mapped, optional).to_stream().to("out");
+}
+
+fn table_table_left_join_materialized(builder: &StreamsBuilder) {
+    let (left, right) = (table(builder, "left"), table(builder, "right"));
+    left.left_join_with(&right, kept("joined"), optional).to_stream().to("out");
+}
+
+fn table_table_join_materialized_unnamed(builder: &StreamsBuilder) {
+    let (left, right) = (table(builder, "left"), table(builder, "right"));
+    left.join_with(&right, Materialized::default(), longer).to_stream().to("out");
+}
+
+fn table_table_join_named(builder: &StreamsBuilder) {
+    let (left, right) = (table(builder, "left"), table(builder, "right"));
+    left.join_with(&right, kept("joined"), longer).named("both").to_stream().to("out");
+}
+
+fn table_table_join_chain(builder: &StreamsBuilder) {
+    let (left, right) = (table(builder, "left"), table(builder, "right"));
+    left.join(&right, longer).left_join(&table(builder, "third"), optional).to_stream().to("out");
+}
+
 struct Pass(KeyValueStore<String, String>);
 
 impl Processor<String, String> for Pass {
@@ -240,6 +336,23 @@ fn process_with_store(builder: &StreamsBuilder) {
 #[case("stream-table-left-join", stream_table_left_join)]
 #[case("stream-table-join-after-key-change", stream_table_join_after_key_change)]
 #[case("process-with-store", process_with_store)]
+#[case("one-topic-two-streams", one_topic_two_streams)]
+#[case("one-topic-two-named", one_topic_two_named)]
+#[case("stream-table-join-named", stream_table_join_named)]
+#[case("stream-table-joins-after-key-change", stream_table_joins)]
+#[case("stream-table-joins-named-after-key-change", stream_table_joins_named)]
+#[case("to-table", to_table)]
+#[case("to-table-unnamed", to_table_unnamed)]
+#[case("to-table-after-key-change", to_table_after_key_change)]
+#[case("to-table-joined", to_table_joined)]
+#[case("table-filter-materialized", table_filter_materialized)]
+#[case("table-filter-materialized-unnamed", table_filter_materialized_unnamed)]
+#[case("table-filter-joined", table_filter_joined)]
+#[case("table-filter-materialized-joined", table_filter_materialized_joined)]
+#[case("table-table-left-join-materialized", table_table_left_join_materialized)]
+#[case("table-table-join-materialized-unnamed", table_table_join_materialized_unnamed)]
+#[case("table-table-join-named", table_table_join_named)]
+#[case("table-table-join-chain", table_table_join_chain)]
 fn describes_as_kafka_streams_does(#[case] name: &str, #[case] program: Program) -> Result<()> {
     let builder = StreamsBuilder::new();
     program(&builder);

@@ -9,6 +9,7 @@
 mod compile;
 mod names;
 mod processor_node;
+mod sources;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,6 +22,7 @@ use streams_core::{Error, NodeId, Result};
 pub(crate) use compile::compile;
 pub(crate) use names::Names;
 pub(crate) use processor_node::ProcessorNode;
+pub(crate) use sources::ReadTopics;
 
 /// A node of the logical graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +74,8 @@ pub(crate) struct Graph {
     nodes: Vec<GraphNode>,
     stores: Vec<Arc<StoreSpec>>,
     names: Names,
+    /// What the sources of streams read.
+    sources: Vec<(ReadTopics, GraphId)>,
     /// What was already found to be wrong; `build` reports the first.
     refused: Option<Error>,
 }

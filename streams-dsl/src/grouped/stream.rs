@@ -53,8 +53,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
     }
 
     fn counted(&self, materialized: Materialized<K, i64>, is_unnamed_count: bool) -> KTable<K, i64> {
-        let fold: Fold<K, V, i64> = Arc::new(|_, _, count| *count.get_or_insert(0) += 1);
-        self.folded(AGGREGATE, materialized, is_unnamed_count, fold)
+        self.folded(AGGREGATE, materialized, is_unnamed_count, Fold::<K, V, i64>::count())
     }
 
     /// The values of each key combined by `reducer`: the first stays as it is, each later one is combined with what
@@ -75,7 +74,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
         V: Clone,
         F: Fn(&V, &V) -> V + Send + Sync + 'static,
     {
-        self.folded(REDUCE, materialized, false, reducing(reducer))
+        self.folded(REDUCE, materialized, false, Fold::reduce(reducer))
     }
 
     /// An aggregate of each key's values: `initializer` makes the first, `aggregator` updates it by each record.
@@ -101,7 +100,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
         I: Fn() -> A + Send + Sync + 'static,
         F: Fn(&K, &V, &mut A) + Send + Sync + 'static,
     {
-        self.folded(AGGREGATE, materialized, false, aggregating(initializer, aggregator))
+        self.folded(AGGREGATE, materialized, false, Fold::aggregate(initializer, aggregator))
     }
 
     /// Cuts the stream into windows.
@@ -140,30 +139,6 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
             .with_serdes(Some(Arc::clone(materialized.keys())), Some(Arc::clone(materialized.values())))
             .stored_in(&names.store)
     }
-}
-
-/// The fold of a reducer.
-pub(super) fn reducing<K, V, F>(reducer: F) -> Fold<K, V, V>
-where
-    V: Clone + 'static,
-    F: Fn(&V, &V) -> V + Send + Sync + 'static,
-{
-    Arc::new(move |_, value, slot| {
-        *slot = Some(match slot {
-            Some(reduced) => reducer(reduced, value),
-            None => value.clone(),
-        });
-    })
-}
-
-/// The fold of an initializer and an aggregator.
-pub(super) fn aggregating<K, V, A, I, F>(initializer: I, aggregator: F) -> Fold<K, V, A>
-where
-    A: 'static,
-    I: Fn() -> A + Send + Sync + 'static,
-    F: Fn(&K, &V, &mut A) + Send + Sync + 'static,
-{
-    Arc::new(move |key, value, slot| aggregator(key, value, slot.get_or_insert_with(&initializer)))
 }
 
 impl<K, V> Clone for KGroupedStream<K, V> {

@@ -10,7 +10,6 @@ use streams_core::{Error, ErrorKind};
 
 use crate::graph::ProcessorNode;
 use crate::grouped::plan::{add_aggregation, Names, AGGREGATE, REDUCE};
-use crate::grouped::stream::{aggregating, reducing};
 use crate::grouped::KGroupedStream;
 use crate::ops::aggregate::{aggregate_windows, Fold};
 use crate::ops::table::TableFlags;
@@ -46,8 +45,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
     }
 
     fn counted(&self, materialized: Materialized<K, i64>, is_unnamed_count: bool) -> KTable<Windowed<K>, i64> {
-        let fold: Fold<K, V, i64> = Arc::new(|_, _, count| *count.get_or_insert(0) += 1);
-        self.folded(AGGREGATE, &materialized, is_unnamed_count, fold)
+        self.folded(AGGREGATE, &materialized, is_unnamed_count, Fold::<K, V, i64>::count())
     }
 
     /// The values of each key in each window combined by `reducer`.
@@ -67,7 +65,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
         V: Clone,
         F: Fn(&V, &V) -> V + Send + Sync + 'static,
     {
-        self.folded(REDUCE, &materialized, false, reducing(reducer))
+        self.folded(REDUCE, &materialized, false, Fold::reduce(reducer))
     }
 
     /// An aggregate of each key's values in each window.
@@ -93,7 +91,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
         I: Fn() -> A + Send + Sync + 'static,
         F: Fn(&K, &V, &mut A) + Send + Sync + 'static,
     {
-        self.folded(AGGREGATE, &materialized, false, aggregating(initializer, aggregator))
+        self.folded(AGGREGATE, &materialized, false, Fold::aggregate(initializer, aggregator))
     }
 
     fn folded<A: 'static>(

@@ -2,7 +2,7 @@
 
 use streams_core::serde::{DefaultSerde, SerdeRef};
 
-/// Serdes and name of a join's stream side. The name becomes that of the repartition topic.
+/// Serdes and name of a join's stream side. The name becomes that of the join and of the repartition topic.
 #[derive(Clone)]
 #[must_use]
 pub struct Joined<K, V> {
@@ -18,7 +18,7 @@ impl<K: DefaultSerde, V: DefaultSerde> Default for Joined<K, V> {
 }
 
 impl<K: DefaultSerde, V: DefaultSerde> Joined<K, V> {
-    /// Names the repartition topic: `<application.id>-<name>-repartition`.
+    /// Names the join, and the repartition topic where the key changed: `<application.id>-<name>-repartition`.
     pub fn named(name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..Self::default() }
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use streams_core::serde::DefaultSerde;
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, GraphId, Lower, LowerSite, ProcessorNode};
+use crate::graph::{Flags, Graph, GraphId, Lower, LowerSite, ProcessorNode};
 use crate::ops::join::{stream_table, StreamTableJoin};
 use crate::options::{Joined, Repartitioned};
-use crate::stream::{add_repartition, KStream};
+use crate::stream::{add_repartition, skip_repartition_names, KStream};
 use crate::table::KTable;
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
@@ -43,7 +43,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
 }
 
 impl<K: 'static, V: 'static> KStream<K, V> {
-    /// As [`Self::join_table`], with options: serdes of the stream, name of its repartition topic.
+    /// As [`Self::join_table`], with options: serdes of the stream, name of the join and of its repartition topic.
     #[doc(alias = "join")]
     pub fn join_table_with<VT, R, F>(&self, table: &KTable<K, VT>, joined: Joined<K, V>, joiner: F) -> KStream<K, R>
     where
@@ -56,7 +56,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         })
     }
 
-    /// As [`Self::left_join_table`], with options: serdes of the stream, name of its repartition topic.
+    /// As [`Self::left_join_table`], with options: serdes of the stream, name of the join and of its repartition topic.
     #[doc(alias = "leftJoin")]
     pub fn left_join_table_with<VT, R, F>(
         &self,
@@ -72,6 +72,21 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         self.joined_with(table, joined, "KSTREAM-LEFTJOIN-", true, move |value: &V, row: Option<&VT>| {
             Some(joiner(value, row))
         })
+    }
+
+    /// The repartition in front of a join. All joins of a stream that are not named share one.
+    fn repartition_for_join(&self, graph: &mut Graph, name: Option<&str>, options: Repartitioned<K, V>) -> GraphId {
+        if let Some(name) = name {
+            return add_repartition(graph, self.node, name, options);
+        }
+        if let Some(shared) = self.repartition.get() {
+            skip_repartition_names(graph);
+            return shared;
+        }
+        let name = graph.name(self.node).to_string();
+        let node = add_repartition(graph, self.node, &name, options);
+        self.repartition.set(Some(node));
+        node
     }
 
     fn joined_with<VT, R, F>(
@@ -90,9 +105,8 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let Joined { keys, values, name } = joined;
         let mut graph = self.graph.borrow_mut();
         let (parent, sources): (GraphId, Rc<[GraphId]>) = if self.repartition_required {
-            let name = name.unwrap_or_else(|| graph.name(self.node).to_string());
             let options = Repartitioned::with(Arc::clone(&keys), Arc::clone(&values));
-            let node = add_repartition(&mut graph, self.node, &name, options);
+            let node = self.repartition_for_join(&mut graph, name.as_deref(), options);
             (node, [node].into())
         } else {
             (self.node, Rc::clone(&self.sources))
@@ -105,7 +119,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let sources: Rc<[GraphId]> = sources.iter().chain(table.sources()).copied().collect();
         let generated = graph.names().operator(prefix);
         let lower = Copartitioned { sources: Rc::clone(&sources), node: processor };
-        let node = graph.add(generated, &[parent], Flags::default(), lower);
+        let node = graph.add(name.unwrap_or(generated), &[parent], Flags::default(), lower);
         drop(graph);
         KStream::new(Rc::clone(&self.graph), node, sources).with_serdes(Some(keys), None)
     }

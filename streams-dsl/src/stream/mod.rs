@@ -7,7 +7,9 @@ mod process;
 mod repartition;
 mod split;
 mod stateless;
+mod to_table;
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use streams_core::topology::NodeFactory;
 use crate::graph::{Flags, GraphId, GraphRef, Lower, ProcessorNode};
 
 pub use process::{StoreRef, StoreSet};
-pub(crate) use repartition::add_repartition;
+pub(crate) use repartition::{add_repartition, skip_repartition_names};
 pub use split::Split;
 
 /// A stream of records, each an event of its own. A cheap handle: use it as often as you like.
@@ -30,6 +32,8 @@ pub struct KStream<K, V> {
     values: Option<SerdeRef<V>>,
     /// The key changed since the records were last partitioned by it.
     repartition_required: bool,
+    /// The repartition that unnamed joins of this stream share, once one needed it.
+    repartition: Rc<Cell<Option<GraphId>>>,
     /// The source nodes upstream, whose partition counts must agree with those of what this stream is joined with.
     sources: Rc<[GraphId]>,
 }
@@ -42,7 +46,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// A stream that `node` makes of what `sources` read.
     pub(crate) fn new(graph: GraphRef, node: GraphId, sources: Rc<[GraphId]>) -> Self {
-        Self { graph, node, keys: None, values: None, repartition_required: false, sources }
+        Self { graph, node, keys: None, values: None, repartition_required: false, repartition: Rc::default(), sources }
     }
 
     pub(crate) fn with_serdes(self, keys: Option<SerdeRef<K>>, values: Option<SerdeRef<V>>) -> Self {
@@ -89,6 +93,7 @@ impl<K, V> Clone for KStream<K, V> {
             keys: self.keys.clone(),
             values: self.values.clone(),
             repartition_required: self.repartition_required,
+            repartition: Rc::clone(&self.repartition),
             sources: Rc::clone(&self.sources),
         }
     }

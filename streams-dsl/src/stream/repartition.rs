@@ -45,9 +45,7 @@ pub(crate) fn add_repartition<K: 'static, V: 'static>(
     name: &str,
     options: Repartitioned<K, V>,
 ) -> GraphId {
-    let generated_sink = graph.names().operator("KSTREAM-SINK-");
-    let generated_filter = graph.names().operator("KSTREAM-FILTER-");
-    let generated_source = graph.names().operator("KSTREAM-SOURCE-");
+    let (generated_sink, generated_filter, generated_source) = take_repartition_names(graph);
     let topic = if name.ends_with("-repartition") { name.to_owned() } else { format!("{name}-repartition") };
     // Nodes around a topic with a generated name keep generated names; a user's name names them too.
     let (sink, filter, source) = if is_generated(name) {
@@ -58,6 +56,18 @@ pub(crate) fn add_repartition<K: 'static, V: 'static>(
     let Repartitioned { keys, values, partitions, .. } = options;
     let lower = Repartition { topic: topic.into(), sink, filter, keys, values, partitions };
     graph.add(source, &[parent], Flags::default(), lower)
+}
+
+fn take_repartition_names(graph: &mut Graph) -> (String, String, String) {
+    let sink = graph.names().operator("KSTREAM-SINK-");
+    let filter = graph.names().operator("KSTREAM-FILTER-");
+    (sink, filter, graph.names().operator("KSTREAM-SOURCE-"))
+}
+
+/// Takes the numbers of a repartition that is shared with an earlier operator: each user of it takes them, as in Kafka
+/// Streams.
+pub(crate) fn skip_repartition_names(graph: &mut Graph) {
+    take_repartition_names(graph);
 }
 
 /// Whether a name has the form of generated ones: `KSTREAM` and, at its end, `-` and ten digits.

@@ -4,13 +4,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::processor::TableEdge;
+use streams_core::state::StoreSpec;
 use streams_core::topology::{NodeFactory, TypeSignature};
 use streams_core::{NodeId, Result};
 
 use crate::graph::{Flags, GraphId, Lower, LowerSite};
 use crate::ops::join::{merge_tables, table_table, JoinGetter, TableJoin};
-use crate::ops::table::{GetterFactory, TableFlags};
-use crate::table::{KTable, TableView};
+use crate::ops::table::{GetterFactory, OldFrom, TableFlags};
+use crate::options::Materialized;
+use crate::table::stateless::Kept;
+use crate::table::{Asked, KTable, TableView};
 
 /// What each side of a join does, and which of them must know the row before a change.
 struct Kinds {
@@ -36,7 +39,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         F: Fn(&V, &VO) -> R + Send + Sync + 'static,
     {
         // The kind guarantees both rows; without one of them there is no result to make.
-        self.joined(other, INNER, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other?)))
+        self.joined(other, INNER, None, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other?)))
     }
 
     /// This table's rows, each with the other's if it has one.
@@ -47,7 +50,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         R: 'static,
         F: Fn(&V, Option<&VO>) -> R + Send + Sync + 'static,
     {
-        self.joined(other, LEFT, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other)))
+        self.joined(other, LEFT, None, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other)))
     }
 
     /// The rows that either table has.
@@ -58,20 +61,77 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         R: 'static,
         F: Fn(Option<&V>, Option<&VO>) -> R + Send + Sync + 'static,
     {
-        self.joined(other, OUTER, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this, other)))
+        self.joined(other, OUTER, None, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this, other)))
     }
 
-    fn joined<VO, R, F>(&self, other: &KTable<K, VO>, kinds: Kinds, joiner: F) -> KTable<K, R>
+    /// As [`Self::join`], kept in a store; without a name in `materialized` it gets a generated one.
+    #[doc(alias = "join")]
+    pub fn join_with<VO, R, F>(
+        &self,
+        other: &KTable<K, VO>,
+        materialized: Materialized<K, R>,
+        joiner: F,
+    ) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(&V, &VO) -> R + Send + Sync + 'static,
+    {
+        let joiner = move |_: &K, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other?));
+        self.joined(other, INNER, Some(materialized), joiner)
+    }
+
+    /// As [`Self::left_join`], kept in a store; without a name in `materialized` it gets a generated one.
+    #[doc(alias = "leftJoin")]
+    pub fn left_join_with<VO, R, F>(
+        &self,
+        other: &KTable<K, VO>,
+        materialized: Materialized<K, R>,
+        joiner: F,
+    ) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(&V, Option<&VO>) -> R + Send + Sync + 'static,
+    {
+        let joiner = move |_: &K, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other));
+        self.joined(other, LEFT, Some(materialized), joiner)
+    }
+
+    /// As [`Self::outer_join`], kept in a store; without a name in `materialized` it gets a generated one.
+    #[doc(alias = "outerJoin")]
+    pub fn outer_join_with<VO, R, F>(
+        &self,
+        other: &KTable<K, VO>,
+        materialized: Materialized<K, R>,
+        joiner: F,
+    ) -> KTable<K, R>
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(Option<&V>, Option<&VO>) -> R + Send + Sync + 'static,
+    {
+        let joiner = move |_: &K, this: Option<&V>, other: Option<&VO>| Some(joiner(this, other));
+        self.joined(other, OUTER, Some(materialized), joiner)
+    }
+
+    fn joined<VO, R, F>(
+        &self,
+        other: &KTable<K, VO>,
+        kinds: Kinds,
+        materialized: Option<Materialized<K, R>>,
+        joiner: F,
+    ) -> KTable<K, R>
     where
         VO: 'static,
         R: 'static,
         F: Fn(&K, Option<&V>, Option<&VO>) -> Option<R> + Send + Sync + 'static,
     {
         if kinds.this_old_values {
-            self.view.enable_old_values();
+            self.view.enable_old_values(Asked::Needed);
         }
         if kinds.other_old_values {
-            other.view.enable_old_values();
+            other.view.enable_old_values(Asked::Needed);
         }
         let joiner = Arc::new(joiner);
         let flags = TableFlags::new();
@@ -81,7 +141,27 @@ impl<K: 'static, V: 'static> KTable<K, V> {
             Arc::new(move |key: &K, other: Option<&VO>, this: Option<&V>| joiner(key, this, other))
         };
         let mut graph = self.graph.borrow_mut();
+        let kept = materialized.as_ref().map(|materialized| {
+            let name = match materialized.given_name() {
+                Some(name) => name.to_owned(),
+                None => graph.names().store("KTABLE-MERGE-"),
+            };
+            Kept::new(&name, materialized, &flags, OldFrom::Change)
+        });
+        let view: Rc<dyn TableView<K, R>> = match &kept {
+            Some(kept) => kept.view(),
+            None => {
+                let (flags, joiner) = (Arc::clone(&flags), Arc::clone(&joiner));
+                let (this, other) = (Rc::clone(&self.view), Rc::clone(&other.view));
+                Rc::new(JoinView { flags, this, other, kind: kinds.this, joiner })
+            }
+        };
         let name = graph.names().operator("KTABLE-MERGE-");
+        let (store, keep) = match kept {
+            Some(kept) => (Some(kept.spec), Some(kept.keep)),
+            None => (None, None),
+        };
+        let store_name = store.as_ref().map(|store| store.name().to_owned());
         let lower = TableTableJoin {
             generated_name: name.clone(),
             this_name: graph.names().operator("KTABLE-JOINTHIS-"),
@@ -107,15 +187,19 @@ impl<K: 'static, V: 'static> KTable<K, V> {
                 ),
             },
             output: TypeSignature::of::<TableEdge<K, R>>(),
-            merge: merge_tables::<K, R>(),
+            merge: merge_tables::<K, R>(keep),
+            store,
             sources: self.sources.iter().chain(other.sources.iter()).copied().collect(),
         };
         let sources = Rc::clone(&lower.sources);
         let node = graph.add(name, &[self.node, other.node], Flags::default(), lower);
         drop(graph);
-        let view =
-            JoinView { flags, this: Rc::clone(&self.view), other: Rc::clone(&other.view), kind: kinds.this, joiner };
-        KTable::new(Rc::clone(&self.graph), node, Rc::new(view), sources).with_serdes(self.keys.clone(), None)
+        let values = materialized.as_ref().map(|materialized| Arc::clone(materialized.values()));
+        let table = KTable::new(Rc::clone(&self.graph), node, view, sources).with_serdes(self.keys.clone(), values);
+        match store_name {
+            Some(name) => table.stored_in(&name),
+            None => table,
+        }
     }
 }
 
@@ -140,10 +224,12 @@ where
         Arc::new(JoinGetter { kind: self.kind, this, other, joiner: Arc::clone(&self.joiner) })
     }
 
-    fn enable_old_values(&self) {
+    fn enable_old_values(&self, _: Asked) -> bool {
+        // Both sides keep their rows for the join anyhow, so the row before costs no further store.
         self.flags.enable_old_values();
-        self.this.enable_old_values();
-        self.other.enable_old_values();
+        self.this.enable_old_values(Asked::Needed);
+        self.other.enable_old_values(Asked::Needed);
+        true
     }
 }
 
@@ -161,6 +247,8 @@ struct TableTableJoin {
     other: Side,
     output: TypeSignature,
     merge: Arc<dyn NodeFactory>,
+    /// Keeps the joined rows.
+    store: Option<Arc<StoreSpec>>,
     sources: Rc<[GraphId]>,
 }
 
@@ -190,6 +278,11 @@ impl Lower for TableTableJoin {
                 topology.connect(node, store)?;
             }
         }
-        topology.add_processor(name, &[this, other], self.output, output, Arc::clone(&self.merge))
+        let merge = topology.add_processor(name, &[this, other], self.output, output, Arc::clone(&self.merge))?;
+        if let Some(store) = &self.store {
+            topology.add_store(Arc::clone(store))?;
+            topology.connect(merge, store.name())?;
+        }
+        Ok(merge)
     }
 }

@@ -14,8 +14,8 @@ use crate::graph::{Flags, GraphId, GraphRef, Lower, ProcessorNode};
 use crate::ops::table::{to_stream, GetterFactory};
 use crate::stream::KStream;
 
-pub(crate) use source::table_source;
-pub(crate) use view::{StoredView, TableView};
+pub(crate) use source::{table_source, Rows};
+pub(crate) use view::{Asked, StoredView, TableView};
 
 /// A table: the latest value of each key. A cheap handle: use it as often as you like.
 pub struct KTable<K, V> {

@@ -1,11 +1,41 @@
-//! Views of a table: computed from its rows, without a store of their own.
+//! Tables computed row by row from another: views without a store of their own, unless one is named.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::state::{StoreSpec, Stores, TimestampedKeyValueStore};
+use streams_core::topology::NodeFactory;
+
 use crate::graph::ProcessorNode;
-use crate::ops::table::{filter, map_values, FilterGetter, GetterFactory, MapValuesGetter, TableFlags};
-use crate::table::{KTable, TableView};
+use crate::ops::table::{filter, map_values, FilterGetter, GetterFactory, Keep, MapValuesGetter, OldFrom, TableFlags};
+use crate::options::Materialized;
+use crate::table::{Asked, KTable, StoredView, TableView};
+
+/// The store of a derived table, under the name that the user gave it.
+pub(super) struct Kept<V> {
+    pub(super) spec: Arc<StoreSpec>,
+    pub(super) keep: Keep<V>,
+}
+
+impl<V: 'static> Kept<V> {
+    pub(super) fn new<K: 'static>(
+        name: &str,
+        materialized: &Materialized<K, V>,
+        flags: &Arc<TableFlags>,
+        old_from: OldFrom,
+    ) -> Self {
+        flags.materialize();
+        let spec = materialized.apply(Stores::timestamped_key_value(name, materialized.serdes()));
+        let (values, flags) = (Arc::clone(materialized.values()), Arc::clone(flags));
+        Self { spec, keep: Keep { store: name.into(), values, flags, old_from } }
+    }
+
+    /// The table as later operators see it.
+    pub(super) fn view<K: 'static>(&self) -> Rc<dyn TableView<K, V>> {
+        let (flags, store) = (Arc::clone(&self.keep.flags), Arc::clone(&self.keep.store));
+        Rc::new(StoredView::<TimestampedKeyValueStore<K, V>>::new(flags, store))
+    }
+}
 
 impl<K: 'static, V: 'static> KTable<K, V> {
     /// The rows that `predicate` takes. A row that it no longer takes is deleted downstream.
@@ -13,12 +43,17 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
     {
-        let (predicate, flags) = (Arc::new(predicate), TableFlags::new());
-        let lower = ProcessorNode::table_to_table::<K, V, K, V>(filter(Arc::clone(&predicate), Arc::clone(&flags)));
-        let node = self.add("KTABLE-FILTER-", lower);
-        let view = FilterView { parent: Rc::clone(&self.view), predicate, flags };
-        Self::new(Rc::clone(&self.graph), node, Rc::new(view), Rc::clone(&self.sources))
-            .with_serdes(self.keys.clone(), self.values.clone())
+        let table = self.filtered(predicate, None);
+        table.with_serdes(self.keys.clone(), self.values.clone())
+    }
+
+    /// The same, kept in a store when `materialized` names one.
+    #[doc(alias = "filter")]
+    pub fn filter_with<F>(&self, materialized: Materialized<K, V>, predicate: F) -> Self
+    where
+        F: Fn(&K, &V) -> bool + Send + Sync + 'static,
+    {
+        self.filtered(predicate, Some(materialized))
     }
 
     /// The rows that `predicate` does not take.
@@ -28,6 +63,27 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
     {
         self.filter(move |key, value| !predicate(key, value))
+    }
+
+    fn filtered<F>(&self, predicate: F, materialized: Option<Materialized<K, V>>) -> Self
+    where
+        F: Fn(&K, &V) -> bool + Send + Sync + 'static,
+    {
+        let (predicate, flags) = (Arc::new(predicate), TableFlags::new());
+        // With the row before at hand, deletions of rows that were never taken end here. It is asked of the table as it is
+        // now, as in Kafka Streams, and not as later operators make it.
+        if self.view.enable_old_values(Asked::IfCheap) {
+            flags.enable_old_values();
+        }
+        let kept = self.kept("KTABLE-FILTER-", materialized.as_ref(), &flags, OldFrom::StoreUnlessNothing);
+        let view = match &kept {
+            Some(kept) => kept.view(),
+            None => {
+                let (parent, predicate) = (Rc::clone(&self.view), Arc::clone(&predicate));
+                Rc::new(FilterView { parent, predicate, flags: Arc::clone(&flags) })
+            }
+        };
+        self.derived("KTABLE-FILTER-", view, kept, materialized, |keep| filter(predicate, flags, keep))
     }
 
     /// Every row with the value that `map` makes of its value. Not called for deletions.
@@ -47,12 +103,82 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         V2: 'static,
         F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
     {
+        let table = self.mapped(map, None);
+        table.with_serdes(self.keys.clone(), None)
+    }
+
+    /// The same, kept in a store when `materialized` names one.
+    #[doc(alias = "mapValues")]
+    pub fn map_values_with<V2, F>(&self, materialized: Materialized<K, V2>, map: F) -> KTable<K, V2>
+    where
+        V2: 'static,
+        F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
+    {
+        self.mapped(map, Some(materialized))
+    }
+
+    fn mapped<V2, F>(&self, map: F, materialized: Option<Materialized<K, V2>>) -> KTable<K, V2>
+    where
+        V2: 'static,
+        F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
+    {
         let (map, flags) = (Arc::new(map), TableFlags::new());
-        let factory = map_values::<K, V, V2, F>(Arc::clone(&map), Arc::clone(&flags));
-        let node = self.add("KTABLE-MAPVALUES-", ProcessorNode::table_to_table::<K, V, K, V2>(factory));
-        let view = MapValuesView { parent: Rc::clone(&self.view), map, flags };
-        KTable::new(Rc::clone(&self.graph), node, Rc::new(view), Rc::clone(&self.sources))
-            .with_serdes(self.keys.clone(), None)
+        let kept = self.kept("KTABLE-MAPVALUES-", materialized.as_ref(), &flags, OldFrom::Store);
+        let view: Rc<dyn TableView<K, V2>> = match &kept {
+            Some(kept) => kept.view(),
+            None => {
+                let (parent, map) = (Rc::clone(&self.view), Arc::clone(&map));
+                Rc::new(MapValuesView { parent, map, flags: Arc::clone(&flags) })
+            }
+        };
+        self.derived("KTABLE-MAPVALUES-", view, kept, materialized, |keep| map_values::<K, V, V2, F>(map, flags, keep))
+    }
+
+    /// The store of a derived table. Options without a name take a number and keep nothing, as in Kafka Streams.
+    fn kept<V2: 'static>(
+        &self,
+        prefix: &str,
+        materialized: Option<&Materialized<K, V2>>,
+        flags: &Arc<TableFlags>,
+        old_from: OldFrom,
+    ) -> Option<Kept<V2>> {
+        let materialized = materialized?;
+        match materialized.given_name() {
+            Some(name) => Some(Kept::new(name, materialized, flags, old_from)),
+            None => {
+                self.graph.borrow_mut().names().store(prefix);
+                None
+            }
+        }
+    }
+
+    fn derived<V2: 'static>(
+        &self,
+        prefix: &str,
+        view: Rc<dyn TableView<K, V2>>,
+        kept: Option<Kept<V2>>,
+        materialized: Option<Materialized<K, V2>>,
+        factory: impl FnOnce(Option<Keep<V2>>) -> Arc<dyn NodeFactory>,
+    ) -> KTable<K, V2> {
+        let (spec, keep) = match kept {
+            Some(kept) => (Some(kept.spec), Some(kept.keep)),
+            None => (None, None),
+        };
+        let mut lower = ProcessorNode::table_to_table::<K, V, K, V2>(factory(keep));
+        let store_name = spec.as_ref().map(|spec| spec.name().to_owned());
+        if let Some(spec) = spec {
+            lower = lower.with_own_store(spec);
+        }
+        let node = self.add(prefix, lower);
+        let mut table = KTable::new(Rc::clone(&self.graph), node, view, Rc::clone(&self.sources));
+        if let Some(materialized) = &materialized {
+            let (keys, values) = (Arc::clone(materialized.keys()), Arc::clone(materialized.values()));
+            table = table.with_serdes(Some(keys), Some(values));
+        }
+        match store_name {
+            Some(name) => table.stored_in(&name),
+            None => table,
+        }
     }
 }
 
@@ -72,9 +198,11 @@ where
         Arc::new(FilterGetter { parent: self.parent.getter(), predicate: Arc::clone(&self.predicate) })
     }
 
-    fn enable_old_values(&self) {
-        self.flags.enable_old_values();
-        self.parent.enable_old_values();
+    fn enable_old_values(&self, asked: Asked) -> bool {
+        if self.parent.enable_old_values(asked) {
+            self.flags.enable_old_values();
+        }
+        self.flags.old_values()
     }
 }
 
@@ -95,8 +223,10 @@ where
         Arc::new(MapValuesGetter { parent: self.parent.getter(), map: Arc::clone(&self.map) })
     }
 
-    fn enable_old_values(&self) {
-        self.flags.enable_old_values();
-        self.parent.enable_old_values();
+    fn enable_old_values(&self, asked: Asked) -> bool {
+        if self.parent.enable_old_values(asked) {
+            self.flags.enable_old_values();
+        }
+        self.flags.old_values()
     }
 }

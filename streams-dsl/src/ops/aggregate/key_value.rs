@@ -32,14 +32,20 @@ impl<K: 'static, V: 'static, A: 'static> Sink<K, V> for Aggregate<K, V, A> {
             return Ok(());
         }
         let row_time = self.writer.store().read(record.key, &mut self.aggregate)?;
-        let mut old = Change::none();
         if row_time.is_none() {
             self.aggregate = None;
-        } else if self.writer.wants_old() {
-            self.writer.store().read(record.key, &mut self.old)?;
-            old = &self.old;
         }
-        (self.fold)(record.key, record.value, &mut self.aggregate);
+        let old = if !self.writer.wants_old() {
+            Change::none()
+        } else {
+            if row_time.is_none() {
+                self.old = self.fold.before_first();
+            } else {
+                self.writer.store().read(record.key, &mut self.old)?;
+            }
+            &self.old
+        };
+        self.fold.update(record.key, record.value, &mut self.aggregate);
         let timestamp = row_time.map_or(record.timestamp, |row_time| row_time.max(record.timestamp));
         let update = Update { key: record.key, new: &self.aggregate, old, timestamp, headers: record.headers };
         self.writer.update(update, task)
@@ -64,7 +70,7 @@ pub(crate) fn aggregate<K: 'static, V: 'static, A: 'static>(
         let output = wiring.table_output::<K, A>(node)?;
         let handle = wiring.store(node, &store)?;
         let writer = TableWriter::new(handle, Arc::clone(&aggregates), &flags, output);
-        let fold = Arc::clone(&fold);
+        let fold = fold.clone();
         let aggregate =
             Shared::new(Aggregate { node, inputs: inputs.clone(), fold, writer, aggregate: None, old: None });
         wiring.live(node, aggregate.handle());

@@ -42,14 +42,20 @@ impl<K: Clone + 'static, V: 'static, A: 'static> AggregateWindows<K, V, A> {
         }
         let Some(key) = &self.key else { return Ok(()) };
         let row_time = self.writer.store().read(key, &mut self.aggregate)?;
-        let mut old = Change::none();
         if row_time.is_none() {
             self.aggregate = None;
-        } else if self.writer.wants_old() {
-            self.writer.store().read(key, &mut self.old)?;
-            old = &self.old;
         }
-        (self.fold)(record.key, record.value, &mut self.aggregate);
+        let old = if !self.writer.wants_old() {
+            Change::none()
+        } else {
+            if row_time.is_none() {
+                self.old = self.fold.before_first();
+            } else {
+                self.writer.store().read(key, &mut self.old)?;
+            }
+            &self.old
+        };
+        self.fold.update(record.key, record.value, &mut self.aggregate);
         let timestamp = row_time.map_or(record.timestamp, |row_time| row_time.max(record.timestamp));
         self.writer.update(Update { key, new: &self.aggregate, old, timestamp, headers: record.headers }, task)
     }
@@ -98,7 +104,7 @@ pub(crate) fn aggregate_windows<K: Clone + 'static, V: 'static, A: 'static>(
             node,
             inputs: inputs.clone(),
             windows,
-            fold: Arc::clone(&fold),
+            fold: fold.clone(),
             writer,
             stream_time: Timestamp::UNKNOWN,
             key: None,

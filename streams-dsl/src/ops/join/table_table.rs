@@ -10,7 +10,7 @@ use streams_core::processor::{Output, TableEdge, TableRecord, TableSink, TaskCon
 use streams_core::topology::{NodeFactory, Wiring};
 use streams_core::{Change, NodeId, Result, Timestamp};
 
-use crate::ops::table::{GetterFactory, TableFlags, ValueGetter};
+use crate::ops::table::{GetterFactory, Keep, TableFlags, ValueGetter};
 use crate::ops::wire_with;
 
 /// Which rows a side of a join gives.
@@ -118,10 +118,10 @@ impl<K, V> TableSink<K, V> for MergeTables<K, V> {
     }
 }
 
-/// A factory of the node behind both sides.
-pub(crate) fn merge_tables<K: 'static, V: 'static>() -> Arc<dyn NodeFactory> {
-    wire_with(|node, wiring| {
-        let output = wiring.table_output::<K, V>(node)?;
+/// A factory of the node behind both sides, which keeps the rows when they are to be kept.
+pub(crate) fn merge_tables<K: 'static, V: 'static>(keep: Option<Keep<V>>) -> Arc<dyn NodeFactory> {
+    wire_with(move |node, wiring| {
+        let output = Keep::output::<K>(keep.as_ref(), node, wiring)?;
         wiring.table_input(node, MergeTables { output });
         Ok(())
     })

@@ -7,7 +7,7 @@ use streams_core::processor::{Output, TableEdge, TableRecord, TableSink, TaskCon
 use streams_core::topology::{NodeFactory, Wiring};
 use streams_core::{Change, NodeId, Result, Timestamp};
 
-use crate::ops::table::{GetterFactory, TableFlags, ValueGetter};
+use crate::ops::table::{GetterFactory, Keep, TableFlags, ValueGetter};
 use crate::ops::wire_with;
 
 struct Filter<K, V, F> {
@@ -29,17 +29,19 @@ impl<K, V, F: Fn(&K, &V) -> bool> TableSink<K, V> for Filter<K, V, F> {
     }
 }
 
-/// A factory of nodes that pass on the rows which `predicate` takes.
-pub(crate) fn filter<K, V, F>(predicate: Arc<F>, flags: Arc<TableFlags>) -> Arc<dyn NodeFactory>
+/// A factory of nodes that pass on the rows which `predicate` takes, and keep them when they are to be kept.
+pub(crate) fn filter<K, V, F>(predicate: Arc<F>, flags: Arc<TableFlags>, keep: Option<Keep<V>>) -> Arc<dyn NodeFactory>
 where
     K: 'static,
     V: 'static,
     F: Fn(&K, &V) -> bool + Send + Sync + 'static,
 {
     wire_with(move |node, wiring| {
-        let output = wiring.table_output::<K, V>(node)?;
+        let output = Keep::output::<K>(keep.as_ref(), node, wiring)?;
         let predicate = Arc::clone(&predicate);
-        wiring.table_input(node, Filter { predicate, old_values: flags.old_values(), output });
+        // A kept row tells itself what was before.
+        let old_values = flags.old_values() && keep.is_none();
+        wiring.table_input(node, Filter { predicate, old_values, output });
         Ok(())
     })
 }

@@ -7,7 +7,7 @@ use streams_core::processor::{Output, TableEdge, TableRecord, TableSink, TaskCon
 use streams_core::topology::{NodeFactory, Wiring};
 use streams_core::{Change, NodeId, Result, Timestamp};
 
-use crate::ops::table::{GetterFactory, TableFlags, ValueGetter};
+use crate::ops::table::{GetterFactory, Keep, TableFlags, ValueGetter};
 use crate::ops::wire_with;
 
 struct MapValues<K, V, V2, F> {
@@ -28,8 +28,12 @@ impl<K, V, V2, F: Fn(&K, &V) -> V2> TableSink<K, V> for MapValues<K, V, V2, F> {
     }
 }
 
-/// A factory of nodes that replace a row's value.
-pub(crate) fn map_values<K, V, V2, F>(map: Arc<F>, flags: Arc<TableFlags>) -> Arc<dyn NodeFactory>
+/// A factory of nodes that replace a row's value, and keep the rows when they are to be kept.
+pub(crate) fn map_values<K, V, V2, F>(
+    map: Arc<F>,
+    flags: Arc<TableFlags>,
+    keep: Option<Keep<V2>>,
+) -> Arc<dyn NodeFactory>
 where
     K: 'static,
     V: 'static,
@@ -37,9 +41,10 @@ where
     F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
 {
     wire_with(move |node, wiring| {
-        let output = wiring.table_output::<K, V2>(node)?;
+        let output = Keep::output::<K>(keep.as_ref(), node, wiring)?;
         let node_map = Arc::clone(&map);
-        let old_values = flags.old_values();
+        // A kept row tells itself what was before.
+        let old_values = flags.old_values() && keep.is_none();
         wiring.table_input::<K, V>(node, MapValues { map: node_map, old_values, output, input: PhantomData });
         Ok(())
     })

@@ -8,12 +8,30 @@ use std::sync::Arc;
 use streams_core::processor::{LiveNode, Output, Shared, Sink, TableEdge, TableRecord, TaskContext};
 use streams_core::serde::SerdeRef;
 use streams_core::topology::NodeFactory;
-use streams_core::{Change, Record, Result};
+use streams_core::{Change, NodeId, Record, Result};
 
 use crate::ops::table::{TableFlags, TableStore, TableWriter, Update};
 use crate::ops::wire_with;
 
+/// The keys of a table's records: null ones are dropped and counted.
+struct Keys<K> {
+    node: NodeId,
+    serde: SerdeRef<K>,
+}
+
+impl<K: 'static> Keys<K> {
+    #[inline]
+    fn take(&self, key: &K, task: &mut TaskContext) -> bool {
+        let is_taken = !self.serde.is_null(key);
+        if !is_taken {
+            task.drop_record(self.node, "its key is null, and tables have none");
+        }
+        is_taken
+    }
+}
+
 struct StoredSource<K, V, S> {
+    keys: Keys<K>,
     writer: TableWriter<K, V, S>,
     old: Option<V>,
 }
@@ -21,6 +39,9 @@ struct StoredSource<K, V, S> {
 impl<K: 'static, V: 'static, S: TableStore<K, V>> Sink<K, Option<V>> for StoredSource<K, V, S> {
     #[inline]
     fn push(&mut self, record: Record<'_, K, Option<V>>, task: &mut TaskContext) -> Result<()> {
+        if !self.keys.take(record.key, task) {
+            return Ok(());
+        }
         let mut had_row = false;
         if self.writer.wants_old() {
             had_row = self.writer.store().read(record.key, &mut self.old)?.is_some();
@@ -45,6 +66,7 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> LiveNode for StoredSource<K, V
 /// A factory of sources that keep their rows in `store`.
 pub(crate) fn stored_source<K: 'static, V: 'static, S: TableStore<K, V>>(
     store: Arc<str>,
+    keys: SerdeRef<K>,
     values: SerdeRef<V>,
     flags: Arc<TableFlags>,
 ) -> Arc<dyn NodeFactory> {
@@ -52,7 +74,7 @@ pub(crate) fn stored_source<K: 'static, V: 'static, S: TableStore<K, V>>(
         let output = wiring.table_output::<K, V>(node)?;
         let handle: S = wiring.store(node, &store)?;
         let writer = TableWriter::new(handle, Arc::clone(&values), &flags, output);
-        let source = Shared::new(StoredSource { writer, old: None });
+        let source = Shared::new(StoredSource { keys: Keys { node, serde: Arc::clone(&keys) }, writer, old: None });
         wiring.live(node, source.handle());
         wiring.input::<K, Option<V>>(node, source);
         Ok(())
@@ -60,12 +82,16 @@ pub(crate) fn stored_source<K: 'static, V: 'static, S: TableStore<K, V>>(
 }
 
 struct UnstoredSource<K, V> {
+    keys: Keys<K>,
     output: Output<TableEdge<K, V>>,
 }
 
-impl<K, V> Sink<K, Option<V>> for UnstoredSource<K, V> {
+impl<K: 'static, V> Sink<K, Option<V>> for UnstoredSource<K, V> {
     #[inline]
     fn push(&mut self, record: Record<'_, K, Option<V>>, task: &mut TaskContext) -> Result<()> {
+        if !self.keys.take(record.key, task) {
+            return Ok(());
+        }
         let change = Change::new(record.value, Change::none());
         let Record { key, timestamp, headers, .. } = record;
         self.output.push(TableRecord { key, change, timestamp, headers }, task)
@@ -73,10 +99,11 @@ impl<K, V> Sink<K, Option<V>> for UnstoredSource<K, V> {
 }
 
 /// A factory of sources of tables that nobody looks rows up in.
-pub(crate) fn unstored_source<K: 'static, V: 'static>() -> Arc<dyn NodeFactory> {
-    wire_with(|node, wiring| {
+pub(crate) fn unstored_source<K: 'static, V: 'static>(keys: SerdeRef<K>) -> Arc<dyn NodeFactory> {
+    wire_with(move |node, wiring| {
         let output = wiring.table_output::<K, V>(node)?;
-        wiring.input::<K, Option<V>>(node, UnstoredSource { output });
+        let keys = Keys { node, serde: Arc::clone(&keys) };
+        wiring.input::<K, Option<V>>(node, UnstoredSource { keys, output });
         Ok(())
     })
 }

@@ -64,7 +64,11 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> TableWriter<K, V, S> {
         if self.is_cached {
             return self.forward_flushed(task);
         }
-        let change = Change::new(new, if self.old_values { update.old } else { Change::none() });
+        let old = match update.old {
+            Some(old) if self.old_values && !self.values.is_null(old) => update.old,
+            _ => Change::none(),
+        };
+        let change = Change::new(new, old);
         let Update { key, timestamp, headers, .. } = update;
         self.output.push(TableRecord { key, change, timestamp, headers }, task)
     }
