@@ -9,7 +9,7 @@ use streams_core::state::{StateStore, StoreBuilder};
 use streams_core::topology::{SourceOptions, Topology, TopologyBuilder, TypeSignature};
 use streams_core::{NodeId, Result};
 
-use crate::graph::{compile, Flags, Graph, GraphRef, Lower, LowerSite, ReadTopics};
+use crate::graph::{compile, Graph, GraphRef, Lower, LowerSite, ReadTopics};
 use crate::options::{Consumed, Materialized};
 use crate::stream::{KStream, StoreRef};
 use crate::table::{table_source, KTable};
@@ -17,11 +17,17 @@ use crate::table::{table_source, KTable};
 /// Builds a topology out of streams and tables.
 ///
 /// ```
+/// use streams_core::testing::TopologyTestDriver;
 /// use streams_dsl::prelude::*;
 ///
 /// let builder = StreamsBuilder::new();
 /// builder.stream::<String, String>("orders").filter(|_, order| !order.is_empty()).to("valid-orders");
-/// let topology = builder.build()?;
+/// let driver = TopologyTestDriver::new(builder.build()?)?;
+///
+/// let orders = driver.input::<String, String>("orders")?;
+/// orders.pipe("o1", "2 pens".to_owned())?;
+/// orders.pipe("o2", String::new())?;
+/// driver.output::<String, String>("valid-orders")?.check("o1 = 2 pens @ 0");
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -58,7 +64,7 @@ impl StreamsBuilder {
             Some(shared) => shared,
             None => {
                 let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-                let node = graph.add(name, &[], Flags::default(), StreamSource { topics, options: consumed.source });
+                let node = graph.add(name, &[], StreamSource { topics, options: consumed.source });
                 graph.add_source(read, node);
                 node
             }

@@ -3,6 +3,8 @@
 //! `describe/README.md` says which topology each text belongs to. Texts of operators that are not
 //! built yet have no case here.
 
+#![expect(clippy::ptr_arg, reason = "functions that stand for closures over strings take what those take")]
+
 use std::path::Path;
 
 use rstest::rstest;

@@ -54,17 +54,9 @@ impl LowerSite<'_> {
     }
 }
 
-/// What the optimizer and later operators need to know of a node.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Flags {
-    /// Records leave under another key than they came.
-    pub(crate) key_changing: bool,
-}
-
 struct GraphNode {
     name: Arc<str>,
     parents: Vec<GraphId>,
-    flags: Flags,
     lower: Box<dyn Lower>,
 }
 
@@ -99,10 +91,9 @@ impl Graph {
         &mut self,
         name: impl Into<Arc<str>>,
         parents: &[GraphId],
-        flags: Flags,
         lower: impl Lower + 'static,
     ) -> GraphId {
-        self.nodes.push(GraphNode { name: name.into(), parents: parents.to_vec(), flags, lower: Box::new(lower) });
+        self.nodes.push(GraphNode { name: name.into(), parents: parents.to_vec(), lower: Box::new(lower) });
         GraphId(self.nodes.len() - 1)
     }
 
@@ -119,11 +110,6 @@ impl Graph {
     /// An operator's name.
     pub(crate) fn name(&self, node: GraphId) -> &Arc<str> {
         &self.nodes[node.0].name
-    }
-
-    /// What is known of an operator.
-    pub(crate) fn flags(&self, node: GraphId) -> Flags {
-        self.nodes[node.0].flags
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::graph::{Flags, Graph, GraphId, Lower};
+use crate::graph::{Graph, GraphId, Lower};
 use crate::grouped::KGroupedStream;
 use crate::options::Repartitioned;
 use crate::stream::add_repartition;
@@ -47,7 +47,7 @@ pub(super) fn add_aggregation<K: 'static, V: 'static>(
     } else {
         (stream.node, Rc::clone(&stream.sources))
     };
-    (graph.add(names.node.as_str(), &[parent], Flags::default(), lower), sources)
+    (graph.add(names.node.as_str(), &[parent], lower), sources)
 }
 
 /// The repartition in front of an aggregation. One with the user's name is shared by all aggregations of the grouping.

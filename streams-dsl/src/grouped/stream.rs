@@ -18,6 +18,24 @@ use crate::windows::WindowSpec;
 
 /// A stream grouped by key: aggregate it, or cut it into windows first. Records with a null key or value are dropped
 /// and counted.
+///
+/// ```
+/// use streams_core::testing::TopologyTestDriver;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let sales = builder.stream::<String, i64>("sales").group_by_key();
+/// sales.aggregate(String::new, |_, units, all| all.push_str(&format!("{units};"))).to_stream().to("history");
+/// sales.reduce(|sum, units| sum + units).to_stream().to("units");
+/// sales.count().to_stream().to("lines");
+///
+/// let driver = TopologyTestDriver::new(builder.build()?)?;
+/// driver.input::<String, i64>("sales")?.pipe_all([("pen", 2), ("pen", 5)])?;
+/// driver.output::<String, i64>("units")?.check("pen = 2 @ 0\npen = 7 @ 0");
+/// driver.output::<String, String>("history")?.check("pen = 2; @ 0\npen = 2;5; @ 0");
+/// driver.output::<String, i64>("lines")?.check("pen = 1 @ 0\npen = 2 @ 0");
+/// # Ok::<(), Error>(())
+/// ```
 pub struct KGroupedStream<K, V> {
     pub(super) graph: GraphRef,
     pub(super) node: GraphId,
@@ -104,6 +122,32 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
     }
 
     /// Cuts the stream into windows.
+    ///
+    /// ```
+    /// use streams_core::testing::TopologyTestDriver;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let windows = TimeWindows::of_size_and_grace(secs(60), secs(10));
+    /// let counts = builder.stream::<String, i64>("sales").group_by_key().windowed_by(windows).count();
+    /// counts.to_stream().select_key(|key, _| format!("{} in minute {}", key.key, key.window.start.0 / 60_000)).to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(builder.build()?)?;
+    /// let sales = driver.input::<String, i64>("sales")?;
+    /// sales.pipe_at(Timestamp(59_000), "pen", 1)?;
+    /// sales.pipe_at(Timestamp(61_000), "pen", 1)?;
+    /// sales.pipe_at(Timestamp(58_000), "pen", 1)?; // late, within the grace
+    /// sales.pipe_at(Timestamp(70_000), "pen", 1)?; // closes the first minute
+    /// sales.pipe_at(Timestamp(57_000), "pen", 1)?; // too late
+    /// driver.output::<String, i64>("counts")?.check(
+    ///     "pen in minute 0 = 1 @ 59000
+    ///      pen in minute 1 = 1 @ 61000
+    ///      pen in minute 0 = 2 @ 59000
+    ///      pen in minute 1 = 2 @ 70000",
+    /// );
+    /// assert_eq!(driver.dropped_records(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "windowedBy")]
     pub fn windowed_by<W: WindowSpec>(&self, windows: W) -> W::Grouped<K, V> {
         windows.group(self.clone())

@@ -8,6 +8,21 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 use streams_core::state::{EngineKind, StateStore, StoreBuilder, StoreSerdes, StoreSpec};
 
 /// Name, serdes, engine, cache, changelog and retention of a table's store. Caching and logging are on by default.
+///
+/// ```
+/// use streams_core::testing::TopologyTestDriver;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let counts = Materialized::<String, i64>::named("counts").caching_disabled();
+/// builder.stream::<String, String>("in").group_by_key().count_with(counts).to_stream().to("out");
+///
+/// let driver = TopologyTestDriver::new(builder.build()?)?;
+/// driver.input::<String, String>("in")?.pipe_at(Timestamp(4), "k", "v".to_owned())?;
+/// let store = driver.timestamped_key_value_store::<String, i64>("counts")?;
+/// assert_eq!(store.get(&"k".to_owned())?.map(|row| (row.value, row.timestamp)), Some((1, Timestamp(4))));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Materialized<K, V> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use streams_core::serde::DefaultSerde;
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, Graph, GraphId, Lower, LowerSite, ProcessorNode};
+use crate::graph::{Graph, GraphId, Lower, LowerSite, ProcessorNode};
 use crate::ops::join::{stream_table, StreamTableJoin};
 use crate::options::{Joined, Repartitioned};
 use crate::stream::{add_repartition, skip_repartition_names, KStream};
@@ -14,6 +14,25 @@ use crate::table::KTable;
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
     /// Each record with the current row of its key; records without a row are dropped.
+    ///
+    /// Only the stream triggers: a row that changes later does not change what was joined before. Records are repartitioned
+    /// first where their key changed.
+    ///
+    /// ```
+    /// use streams_core::testing::TopologyTestDriver;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table::<String, i64>("prices");
+    /// let sales = builder.stream::<String, i64>("sales");
+    /// sales.join_table(&prices, |units, price| units * price).to("revenue");
+    ///
+    /// let driver = TopologyTestDriver::new(builder.build()?)?;
+    /// driver.input::<String, i64>("prices")?.pipe("pen", 3)?;
+    /// driver.input::<String, i64>("sales")?.pipe_all([("pen", 2), ("ink", 1)])?;
+    /// driver.output::<String, i64>("revenue")?.check("pen = 6 @ 0");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "join")]
     pub fn join_table<VT, R, F>(&self, table: &KTable<K, VT>, joiner: F) -> KStream<K, R>
     where
@@ -119,7 +138,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let sources: Rc<[GraphId]> = sources.iter().chain(table.sources()).copied().collect();
         let generated = graph.names().operator(prefix);
         let lower = Copartitioned { sources: Rc::clone(&sources), node: processor };
-        let node = graph.add(name.unwrap_or(generated), &[parent], Flags::default(), lower);
+        let node = graph.add(name.unwrap_or(generated), &[parent], lower);
         drop(graph);
         KStream::new(Rc::clone(&self.graph), node, sources).with_serdes(Some(keys), None)
     }

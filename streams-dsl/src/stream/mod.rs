@@ -17,13 +17,34 @@ use std::sync::Arc;
 use streams_core::serde::SerdeRef;
 use streams_core::topology::NodeFactory;
 
-use crate::graph::{Flags, GraphId, GraphRef, Lower, ProcessorNode};
+use crate::graph::{GraphId, GraphRef, Lower, ProcessorNode};
 
 pub use process::{StoreRef, StoreSet};
 pub(crate) use repartition::{add_repartition, skip_repartition_names};
 pub use split::Split;
 
 /// A stream of records, each an event of its own. A cheap handle: use it as often as you like.
+///
+/// Keys and values that may be null have the type `Option<_>`; a source drops and counts null where the type cannot hold
+/// it.
+///
+/// ```
+/// use streams_core::testing::TopologyTestDriver;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let lines = builder.stream::<String, String>("lines");
+/// let words = lines.flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+/// let mut split = words.split();
+/// let short = split.branch(|_, word| word.len() < 4);
+/// let long = split.default_branch();
+/// short.merge(&long.map_values(|word| word.to_uppercase())).to("words");
+///
+/// let driver = TopologyTestDriver::new(builder.build()?)?;
+/// driver.input::<String, String>("lines")?.pipe_at(Timestamp(7), "poem", "a white cat".to_owned())?;
+/// driver.output::<String, String>("words")?.check("poem = a @ 7\npoem = WHITE @ 7\npoem = cat @ 7");
+/// # Ok::<(), Error>(())
+/// ```
 pub struct KStream<K, V> {
     graph: GraphRef,
     node: GraphId,
@@ -67,21 +88,16 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     }
 
     /// Adds an operator with this stream as its only input.
-    fn operator<K2: 'static, V2: 'static>(
-        &self,
-        prefix: &str,
-        flags: Flags,
-        factory: Arc<dyn NodeFactory>,
-    ) -> KStream<K2, V2> {
+    fn operator<K2: 'static, V2: 'static>(&self, prefix: &str, factory: Arc<dyn NodeFactory>) -> KStream<K2, V2> {
         let node = ProcessorNode::stream_to_stream::<K, V, K2, V2>(factory);
-        KStream::new(Rc::clone(&self.graph), self.add(prefix, flags, node), Rc::clone(&self.sources))
-            .requiring_repartition(self.repartition_required || flags.key_changing)
+        KStream::new(Rc::clone(&self.graph), self.add(prefix, node), Rc::clone(&self.sources))
+            .requiring_repartition(self.repartition_required)
     }
 
-    fn add(&self, prefix: &str, flags: Flags, lower: impl Lower + 'static) -> GraphId {
+    fn add(&self, prefix: &str, lower: impl Lower + 'static) -> GraphId {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator(prefix);
-        graph.add(name, &[self.node], flags, lower)
+        graph.add(name, &[self.node], lower)
     }
 }
 

@@ -7,7 +7,7 @@ use streams_core::serde::DefaultSerde;
 use streams_core::topology::{SinkOptions, TypeSignature};
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, Lower, LowerSite, ProcessorNode};
+use crate::graph::{Lower, LowerSite, ProcessorNode};
 use crate::ops::stateless;
 use crate::options::Produced;
 use crate::stream::KStream;
@@ -56,11 +56,11 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         F: Fn(&K, &V) + Send + Sync + 'static,
     {
         let node = ProcessorNode::new(TypeSignature::of::<StreamEdge<K, V>>(), None, stateless::foreach(look));
-        self.add("KSTREAM-FOREACH-", Flags::default(), node);
+        self.add("KSTREAM-FOREACH-", node);
     }
 
     fn add_sink(&self, target: Target<K, V>, produced: Produced<K, V>) {
-        let sink = self.add("KSTREAM-SINK-", Flags::default(), StreamSink { target, options: produced.sink });
+        let sink = self.add("KSTREAM-SINK-", StreamSink { target, options: produced.sink });
         if let Some(name) = produced.name {
             self.graph.borrow_mut().rename(sink, &name);
         }

@@ -10,7 +10,7 @@ use streams_core::state::StateStore;
 use streams_core::topology::Wiring;
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, ProcessorNode};
+use crate::graph::ProcessorNode;
 use crate::ops::process::process;
 use crate::stream::KStream;
 
@@ -122,6 +122,34 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     }
 
     /// The same for a processor with stores: they are connected to it, and `supplier` gets their handles.
+    ///
+    /// ```
+    /// use streams_core::testing::TopologyTestDriver;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// struct OnlyFirst(KeyValueStore<String, i64>);
+    ///
+    /// impl Processor<String, i64> for OnlyFirst {
+    ///     type KOut = String;
+    ///     type VOut = i64;
+    ///
+    ///     fn process(&mut self, record: Record<'_, String, i64>, cx: &mut Context<'_, String, i64>) -> Result<()> {
+    ///         match self.0.put_if_absent(record.key, record.value)? {
+    ///             None => cx.forward(record),
+    ///             Some(_) => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let seen = builder.add_store(Stores::in_memory_key_value::<String, i64>("seen"));
+    /// builder.stream::<String, i64>("in").process_with(&seen, OnlyFirst).to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(builder.build()?)?;
+    /// driver.input::<String, i64>("in")?.pipe_all([("a", 1), ("a", 2), ("b", 3)])?;
+    /// driver.output::<String, i64>("out")?.check("a = 1 @ 0\nb = 3 @ 0");
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn process_with<S, P, F>(&self, stores: S, supplier: F) -> KStream<P::KOut, P::VOut>
     where
         S: StoreSet,
@@ -132,7 +160,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let connected = names.clone();
         let factory = process::<K, V, P, _>(move |node, wiring| Ok(supplier(S::handles(&names, node, wiring)?)));
         let lower = ProcessorNode::stream_to_stream::<K, V, P::KOut, P::VOut>(factory).connected_to(connected);
-        let node = self.add("KSTREAM-PROCESSOR-", Flags { key_changing: true }, lower);
+        let node = self.add("KSTREAM-PROCESSOR-", lower);
         KStream::new(Rc::clone(&self.graph), node, Rc::clone(&self.sources)).requiring_repartition(true)
     }
 }

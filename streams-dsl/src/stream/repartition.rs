@@ -8,7 +8,7 @@ use streams_core::serde::{DefaultSerde, SerdeRef};
 use streams_core::topology::{InternalTopic, OffsetResetPolicy, SinkOptions, SourceOptions, TypeSignature};
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, Graph, GraphId, Lower, LowerSite};
+use crate::graph::{Graph, GraphId, Lower, LowerSite};
 use crate::ops::stateless::drop_null_keys;
 use crate::options::Repartitioned;
 use crate::stream::KStream;
@@ -55,7 +55,7 @@ pub(crate) fn add_repartition<K: 'static, V: 'static>(
     };
     let Repartitioned { keys, values, partitions, .. } = options;
     let lower = Repartition { topic: topic.into(), sink, filter, keys, values, partitions };
-    graph.add(source, &[parent], Flags::default(), lower)
+    graph.add(source, &[parent], lower)
 }
 
 fn take_repartition_names(graph: &mut Graph) -> (String, String, String) {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generated_names_are_told_from_given_ones() {
+    fn generated_names_are_told_row_given_ones() {
         assert!(is_generated("KSTREAM-AGGREGATE-STATE-STORE-0000000003"));
         assert!(!is_generated("by-product"));
         assert!(!is_generated("KSTREAM-MINE-12"));

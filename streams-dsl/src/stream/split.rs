@@ -8,7 +8,7 @@ use streams_core::processor::StreamEdge;
 use streams_core::topology::TypeSignature;
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, GraphId, Lower, LowerSite, ProcessorNode};
+use crate::graph::{GraphId, Lower, LowerSite, ProcessorNode};
 use crate::ops::stateless::{branch, pass_through, Predicates};
 use crate::options::Branched;
 use crate::stream::KStream;
@@ -42,7 +42,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     #[doc(alias = "branch")]
     pub fn split(&self) -> Split<K, V> {
         let branches = Rc::new(RefCell::new(Branches { predicates: Vec::new(), has_default: false }));
-        let node = self.add("KSTREAM-BRANCH-", Flags::default(), SplitNode { branches: Rc::clone(&branches) });
+        let node = self.add("KSTREAM-BRANCH-", SplitNode { branches: Rc::clone(&branches) });
         Split { stream: self.clone(), node, branches }
     }
 }
@@ -94,7 +94,7 @@ impl<K: 'static, V: 'static> Split<K, V> {
         graph.names().operator("KSTREAM-BRANCH-");
         let name = format!("{}{suffix}", graph.name(self.node));
         let lower = ProcessorNode::stream_to_stream::<K, V, K, V>(pass_through::<K, V>());
-        let node = graph.add(name, &[self.node], Flags::default(), lower);
+        let node = graph.add(name, &[self.node], lower);
         drop(graph);
         KStream::new(Rc::clone(&self.stream.graph), node, Rc::clone(&self.stream.sources))
             .with_serdes(self.stream.keys.clone(), self.stream.values.clone())

@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::graph::{Flags, GraphId, ProcessorNode};
+use crate::graph::{GraphId, ProcessorNode};
 use crate::ops::stateless;
 use crate::stream::KStream;
-
-const KEY_CHANGING: Flags = Flags { key_changing: true };
 
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// The records that `predicate` takes.
@@ -14,7 +12,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
     {
-        self.operator("KSTREAM-FILTER-", Flags::default(), stateless::filter(predicate))
+        self.operator("KSTREAM-FILTER-", stateless::filter(predicate))
             .with_serdes(self.keys.clone(), self.values.clone())
     }
 
@@ -44,7 +42,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         V2: 'static,
         F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
     {
-        self.operator("KSTREAM-MAPVALUES-", Flags::default(), stateless::map_values::<K, V, V2, F>(map))
+        self.operator("KSTREAM-MAPVALUES-", stateless::map_values::<K, V, V2, F>(map))
             .with_serdes(self.keys.clone(), None)
     }
 
@@ -55,7 +53,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         V2: 'static,
         F: Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static,
     {
-        self.operator("KSTREAM-MAP-", KEY_CHANGING, stateless::map::<K, V, K2, V2, F>(map))
+        self.operator("KSTREAM-MAP-", stateless::map::<K, V, K2, V2, F>(map)).requiring_repartition(true)
     }
 
     /// Every record replaced by any number of records, in order. What follows by key is repartitioned.
@@ -67,7 +65,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         I: IntoIterator<Item = (K2, V2)> + 'static,
         F: Fn(&K, &V) -> I + Send + Sync + 'static,
     {
-        self.operator("KSTREAM-FLATMAP-", KEY_CHANGING, stateless::flat_map::<K, V, K2, V2, I, F>(map))
+        self.operator("KSTREAM-FLATMAP-", stateless::flat_map::<K, V, K2, V2, I, F>(map)).requiring_repartition(true)
     }
 
     /// Every value replaced by any number of values, in order, under the same key.
@@ -90,7 +88,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         F: Fn(&K, &V) -> I + Send + Sync + 'static,
     {
         let factory = stateless::flat_map_values::<K, V, V2, I, F>(map);
-        self.operator("KSTREAM-FLATMAPVALUES-", Flags::default(), factory).with_serdes(self.keys.clone(), None)
+        self.operator("KSTREAM-FLATMAPVALUES-", factory).with_serdes(self.keys.clone(), None)
     }
 
     /// Every record under the key that `select` makes of it. What follows by key is repartitioned.
@@ -100,8 +98,9 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         K2: 'static,
         F: Fn(&K, &V) -> K2 + Send + Sync + 'static,
     {
-        self.operator("KSTREAM-KEY-SELECT-", KEY_CHANGING, stateless::select_key::<K, V, K2, F>(select))
+        self.operator("KSTREAM-KEY-SELECT-", stateless::select_key::<K, V, K2, F>(select))
             .with_serdes(None, self.values.clone())
+            .requiring_repartition(true)
     }
 
     /// Shows every record to `look` and passes it on.
@@ -109,8 +108,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     where
         F: Fn(&K, &V) + Send + Sync + 'static,
     {
-        self.operator("KSTREAM-PEEK-", Flags::default(), stateless::peek(look))
-            .with_serdes(self.keys.clone(), self.values.clone())
+        self.operator("KSTREAM-PEEK-", stateless::peek(look)).with_serdes(self.keys.clone(), self.values.clone())
     }
 
     /// The records of both streams, each in its own order, with none between the two.
@@ -118,7 +116,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator("KSTREAM-MERGE-");
         let node = ProcessorNode::stream_to_stream::<K, V, K, V>(stateless::pass_through::<K, V>());
-        let node = graph.add(name, &[self.node, other.node], Flags::default(), node);
+        let node = graph.add(name, &[self.node, other.node], node);
         drop(graph);
         let sources: Vec<GraphId> = self.sources.iter().chain(other.sources.iter()).copied().collect();
         Self::new(Rc::clone(&self.graph), node, sources.into())

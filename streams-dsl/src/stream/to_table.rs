@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use streams_core::serde::{DefaultSerde, OptionSerde};
 
-use crate::graph::{Flags, GraphId};
+use crate::graph::GraphId;
 use crate::options::{Materialized, Repartitioned};
 use crate::stream::{add_repartition, KStream};
 use crate::table::{KTable, Rows};
@@ -54,7 +54,7 @@ impl<K: 'static, V: 'static> KStream<K, Option<V>> {
             (self.node, Rc::clone(&self.sources))
         };
         let rows = Rows::new(&store_name, &materialized);
-        let node = graph.add(name, &[parent], Flags::default(), rows.clone());
+        let node = graph.add(name, &[parent], rows.clone());
         drop(graph);
         rows.table(&self.graph, node, sources, &materialized)
     }

@@ -8,9 +8,9 @@ use streams_core::state::StoreSpec;
 use streams_core::topology::{NodeFactory, TypeSignature};
 use streams_core::{NodeId, Result};
 
-use crate::graph::{Flags, GraphId, Lower, LowerSite};
+use crate::graph::{GraphId, Lower, LowerSite};
 use crate::ops::join::{merge_tables, table_table, JoinGetter, TableJoin};
-use crate::ops::table::{GetterFactory, OldFrom, TableFlags};
+use crate::ops::table::{GetterFactory, OldRow, TableFlags};
 use crate::options::Materialized;
 use crate::table::stateless::Kept;
 use crate::table::{Asked, KTable, TableView};
@@ -133,20 +133,14 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         if kinds.other_old_values {
             other.view.enable_old_values(Asked::Needed);
         }
-        let joiner = Arc::new(joiner);
-        let flags = TableFlags::new();
-        let (this_getter, other_getter) = (self.view.getter(), other.view.getter());
-        let mirrored = {
-            let joiner = Arc::clone(&joiner);
-            Arc::new(move |key: &K, other: Option<&VO>, this: Option<&V>| joiner(key, this, other))
-        };
+        let (joiner, flags) = (Arc::new(joiner), TableFlags::new());
         let mut graph = self.graph.borrow_mut();
         let kept = materialized.as_ref().map(|materialized| {
             let name = match materialized.given_name() {
                 Some(name) => name.to_owned(),
                 None => graph.names().store("KTABLE-MERGE-"),
             };
-            Kept::new(&name, materialized, &flags, OldFrom::Change)
+            Kept::new(&name, materialized, &flags, OldRow::Tell)
         });
         let view: Rc<dyn TableView<K, R>> = match &kept {
             Some(kept) => kept.view(),
@@ -156,43 +150,25 @@ impl<K: 'static, V: 'static> KTable<K, V> {
                 Rc::new(JoinView { flags, this, other, kind: kinds.this, joiner })
             }
         };
-        let name = graph.names().operator("KTABLE-MERGE-");
-        let (store, keep) = match kept {
-            Some(kept) => (Some(kept.spec), Some(kept.keep)),
-            None => (None, None),
-        };
+        // A kept row tells itself what was before.
+        let side_flags = if kept.is_some() { TableFlags::new() } else { flags };
+        let (this_side, other_side) = self.sides(other, &kinds, &side_flags, &joiner);
+        let (store, keep) = kept.map(|kept| (kept.spec, kept.keep)).unzip();
         let store_name = store.as_ref().map(|store| store.name().to_owned());
+        let name = graph.names().operator("KTABLE-MERGE-");
         let lower = TableTableJoin {
             generated_name: name.clone(),
             this_name: graph.names().operator("KTABLE-JOINTHIS-"),
             other_name: graph.names().operator("KTABLE-JOINOTHER-"),
-            this: Side {
-                input: TypeSignature::of::<TableEdge<K, V>>(),
-                looked_up: other_getter.stores(),
-                factory: table_table::<K, V, VO, R, _>(
-                    kinds.this,
-                    Arc::clone(&other_getter),
-                    Arc::clone(&flags),
-                    Arc::clone(&joiner),
-                ),
-            },
-            other: Side {
-                input: TypeSignature::of::<TableEdge<K, VO>>(),
-                looked_up: this_getter.stores(),
-                factory: table_table::<K, VO, V, R, _>(
-                    kinds.other,
-                    Arc::clone(&this_getter),
-                    Arc::clone(&flags),
-                    mirrored,
-                ),
-            },
+            this: this_side,
+            other: other_side,
             output: TypeSignature::of::<TableEdge<K, R>>(),
             merge: merge_tables::<K, R>(keep),
             store,
             sources: self.sources.iter().chain(other.sources.iter()).copied().collect(),
         };
         let sources = Rc::clone(&lower.sources);
-        let node = graph.add(name, &[self.node, other.node], Flags::default(), lower);
+        let node = graph.add(name, &[self.node, other.node], lower);
         drop(graph);
         let values = materialized.as_ref().map(|materialized| Arc::clone(materialized.values()));
         let table = KTable::new(Rc::clone(&self.graph), node, view, sources).with_serdes(self.keys.clone(), values);
@@ -200,6 +176,37 @@ impl<K: 'static, V: 'static> KTable<K, V> {
             Some(name) => table.stored_in(&name),
             None => table,
         }
+    }
+
+    /// The two nodes of a join, each with the stores that it looks the other's rows up in.
+    fn sides<VO, R, F>(
+        &self,
+        other: &KTable<K, VO>,
+        kinds: &Kinds,
+        flags: &Arc<TableFlags>,
+        joiner: &Arc<F>,
+    ) -> (Side, Side)
+    where
+        VO: 'static,
+        R: 'static,
+        F: Fn(&K, Option<&V>, Option<&VO>) -> Option<R> + Send + Sync + 'static,
+    {
+        let (this_getter, other_getter) = (self.view.getter(), other.view.getter());
+        let mirrored = {
+            let joiner = Arc::clone(joiner);
+            Arc::new(move |key: &K, other: Option<&VO>, this: Option<&V>| joiner(key, this, other))
+        };
+        let this = Side {
+            input: TypeSignature::of::<TableEdge<K, V>>(),
+            looked_up: other_getter.stores(),
+            factory: table_table::<K, V, VO, R, _>(kinds.this, other_getter, Arc::clone(flags), Arc::clone(joiner)),
+        };
+        let other = Side {
+            input: TypeSignature::of::<TableEdge<K, VO>>(),
+            looked_up: this_getter.stores(),
+            factory: table_table::<K, VO, V, R, _>(kinds.other, this_getter, Arc::clone(flags), mirrored),
+        };
+        (this, other)
     }
 }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use streams_core::serde::SerdeRef;
 
-use crate::graph::{Flags, GraphId, GraphRef, Lower, ProcessorNode};
+use crate::graph::{GraphId, GraphRef, Lower, ProcessorNode};
 use crate::ops::table::{to_stream, GetterFactory};
 use crate::stream::KStream;
 
@@ -18,6 +18,30 @@ pub(crate) use source::{table_source, Rows};
 pub(crate) use view::{Asked, StoredView, TableView};
 
 /// A table: the latest value of each key. A cheap handle: use it as often as you like.
+///
+/// ```
+/// use streams_core::testing::TopologyTestDriver;
+/// use streams_dsl::prelude::*;
+///
+/// let builder = StreamsBuilder::new();
+/// let stock = builder.table::<String, i64>("stock");
+/// let names = builder.table::<String, String>("names");
+/// let scarce = stock.filter(|_, units| *units < 5);
+/// let named = scarce.left_join(&names, |units, name| format!("{units} of {}", name.map_or("unnamed", |name| name)));
+/// named.to_stream().to("scarce");
+///
+/// let driver = TopologyTestDriver::new(builder.build()?)?;
+/// let (stock, names) = (driver.input::<String, i64>("stock")?, driver.input::<String, String>("names")?);
+/// stock.pipe_at(Timestamp(1), "sku1", 3)?;
+/// names.pipe_at(Timestamp(2), "sku1", "pen".to_owned())?;
+/// stock.pipe_at(Timestamp(3), "sku1", 30)?;
+/// driver.output::<String, Option<String>>("scarce")?.check(
+///     "sku1 = 3 of unnamed @ 1
+///      sku1 = 3 of pen @ 2
+///      sku1 = null @ 3",
+/// );
+/// # Ok::<(), Error>(())
+/// ```
 pub struct KTable<K, V> {
     graph: GraphRef,
     node: GraphId,
@@ -76,7 +100,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     fn add(&self, prefix: &str, lower: impl Lower + 'static) -> GraphId {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator(prefix);
-        graph.add(name, &[self.node], Flags::default(), lower)
+        graph.add(name, &[self.node], lower)
     }
 }
 

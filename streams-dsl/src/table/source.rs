@@ -9,7 +9,7 @@ use streams_core::state::{StoreSpec, Stores, TimestampedKeyValueStore};
 use streams_core::topology::{SourceOptions, TypeSignature};
 use streams_core::{NodeId, Record, Result};
 
-use crate::graph::{Flags, GraphId, GraphRef, Lower, LowerSite};
+use crate::graph::{GraphId, GraphRef, Lower, LowerSite};
 use crate::ops::table::{stored_source, unstored_source, TableFlags};
 use crate::options::{Consumed, Materialized};
 use crate::table::{KTable, StoredView};
@@ -32,7 +32,7 @@ pub(crate) fn table_source<K: 'static, V: 'static>(
     let rows = Rows::new(&store_name, materialized);
     let (keys, values) = (Arc::clone(&consumed.source.keys), Arc::clone(&consumed.source.values));
     let lower = TableSource { topic: topic.to_owned(), source_name, options: consumed.source, rows: rows.clone() };
-    let node = nodes.add(name, &[], Flags::default(), lower);
+    let node = nodes.add(name, &[], lower);
     drop(nodes);
     rows.table(graph, node, [node].into(), materialized).with_serdes(Some(keys), Some(values))
 }

@@ -7,7 +7,7 @@ use streams_core::state::{StoreSpec, Stores, TimestampedKeyValueStore};
 use streams_core::topology::NodeFactory;
 
 use crate::graph::ProcessorNode;
-use crate::ops::table::{filter, map_values, FilterGetter, GetterFactory, Keep, MapValuesGetter, OldFrom, TableFlags};
+use crate::ops::table::{filter, map_values, FilterGetter, GetterFactory, Keep, MapValuesGetter, OldRow, TableFlags};
 use crate::options::Materialized;
 use crate::table::{Asked, KTable, StoredView, TableView};
 
@@ -22,12 +22,12 @@ impl<V: 'static> Kept<V> {
         name: &str,
         materialized: &Materialized<K, V>,
         flags: &Arc<TableFlags>,
-        old_from: OldFrom,
+        old_row: OldRow,
     ) -> Self {
         flags.materialize();
         let spec = materialized.apply(Stores::timestamped_key_value(name, materialized.serdes()));
         let (values, flags) = (Arc::clone(materialized.values()), Arc::clone(flags));
-        Self { spec, keep: Keep { store: name.into(), values, flags, old_from } }
+        Self { spec, keep: Keep { store: name.into(), values, flags, old_row } }
     }
 
     /// The table as later operators see it.
@@ -75,7 +75,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         if self.view.enable_old_values(Asked::IfCheap) {
             flags.enable_old_values();
         }
-        let kept = self.kept("KTABLE-FILTER-", materialized.as_ref(), &flags, OldFrom::StoreUnlessNothing);
+        let kept = self.kept("KTABLE-FILTER-", materialized.as_ref(), &flags, OldRow::EndNothing);
         let view = match &kept {
             Some(kept) => kept.view(),
             None => {
@@ -123,7 +123,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
     {
         let (map, flags) = (Arc::new(map), TableFlags::new());
-        let kept = self.kept("KTABLE-MAPVALUES-", materialized.as_ref(), &flags, OldFrom::Store);
+        let kept = self.kept("KTABLE-MAPVALUES-", materialized.as_ref(), &flags, OldRow::Tell);
         let view: Rc<dyn TableView<K, V2>> = match &kept {
             Some(kept) => kept.view(),
             None => {
@@ -140,11 +140,11 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         prefix: &str,
         materialized: Option<&Materialized<K, V2>>,
         flags: &Arc<TableFlags>,
-        old_from: OldFrom,
+        old_row: OldRow,
     ) -> Option<Kept<V2>> {
         let materialized = materialized?;
         match materialized.given_name() {
-            Some(name) => Some(Kept::new(name, materialized, flags, old_from)),
+            Some(name) => Some(Kept::new(name, materialized, flags, old_row)),
             None => {
                 self.graph.borrow_mut().names().store(prefix);
                 None

@@ -1,5 +1,7 @@
 //! Streams through repartition topics.
 
+#![expect(clippy::ptr_arg, reason = "functions that stand for closures over strings take what those take")]
+
 use rstest::rstest;
 use streams_core::testing::TopologyTestDriver;
 use streams_dsl::prelude::*;

@@ -1,5 +1,7 @@
 //! Operators without state: what they forward, with which time and headers, and what they do with null.
 
+#![expect(clippy::ptr_arg, reason = "functions that stand for closures over strings take what those take")]
+
 use rstest::rstest;
 use streams_core::testing::{TestRecord, TopologyTestDriver};
 use streams_dsl::prelude::*;

@@ -1,5 +1,7 @@
 //! Tables of topics and of streams, and tables computed from them row by row.
 
+#![expect(clippy::ptr_arg, reason = "functions that stand for closures over strings take what those take")]
+
 use rstest::rstest;
 use streams_core::testing::TopologyTestDriver;
 use streams_dsl::prelude::*;

@@ -426,3 +426,61 @@ fn a_table_is_joined_with_itself() {
     dropped 0",
     );
 }
+
+/// The store behind the join tells the row before, whether or not the joined tables do.
+#[rstest]
+#[case::uncached(
+    false,
+    "
+    left 0 X0 5 ->
+    left 1 X1 6 ->
+    right 0 Y0 0 -> 0 = X0+Y0|null @ 5
+    right 1 Y1 10 ->
+    left 0 XX0 7 -> 0 = XX0+Y0|null @ 7
+    left 1 XX1 7 ->
+    left 2 XX2 7 ->
+    left 3 XX3 7 ->
+    right 0 YY0 0 -> 0 = XX0+YY0|null @ 7
+    right 1 YY1 5 ->
+    right 2 YY2 10 -> 2 = XX2+YY2|null @ 10
+    right 3 YY3 15 ->
+    left 0 XXX0 6 -> 0 = XXX0+YY0|null @ 6
+    left 1 XXX1 6 ->
+    right 0 null 5 -> 0 = null @ 6
+    right 1 null 5 ->
+    left 2 null 10 -> 2 = null @ 10
+    dropped 0"
+)]
+#[case::cached(
+    true,
+    "
+    left 0 X0 5 ->
+    left 1 X1 6 ->
+    right 0 Y0 0 -> 0 = X0+Y0|null @ 5
+    right 1 Y1 10 ->
+    left 0 XX0 7 -> 0 = XX0+Y0|null @ 7
+    left 1 XX1 7 ->
+    left 2 XX2 7 ->
+    left 3 XX3 7 ->
+    right 0 YY0 0 -> 0 = XX0+YY0|null @ 7
+    right 1 YY1 5 ->
+    right 2 YY2 10 -> 2 = XX2+YY2|null @ 10
+    right 3 YY3 15 ->
+    left 0 XXX0 6 -> 0 = XXX0+YY0|null @ 6
+    left 1 XXX1 6 ->
+    right 0 null 5 -> 0 = null @ 6
+    right 1 null 5 ->
+    left 2 null 10 -> 2 = null @ 10
+    dropped 0"
+)]
+fn a_kept_inner_join_is_filtered_and_joined(#[case] is_cached: bool, #[case] script: &str) {
+    let program = |builder: &StreamsBuilder| {
+        let (left, right) = tables(builder);
+        let materialized = cached(is_cached).store_name("joined");
+        let joined = left.join_with(&right, materialized, |left, right| plus(Some(left), Some(right)));
+        let third = builder.table::<String, String>("third");
+        let taken = joined.filter(|_, row| row.contains("Y0") || row.contains("X2+YY"));
+        taken.left_join(&third, |row, third| format!("{row}|{}", or_null(third))).to_stream().to("out");
+    };
+    check(program, script);
+}

@@ -47,7 +47,8 @@ impl<K: 'static, V: 'static, A: 'static> Sink<K, V> for Aggregate<K, V, A> {
         };
         self.fold.update(record.key, record.value, &mut self.aggregate);
         let timestamp = row_time.map_or(record.timestamp, |row_time| row_time.max(record.timestamp));
-        let update = Update { key: record.key, new: &self.aggregate, old, timestamp, headers: record.headers };
+        let (record_time, headers) = (record.timestamp, record.headers);
+        let update = Update { key: record.key, new: &self.aggregate, old, timestamp, record_time, headers };
         self.writer.update(update, task)
     }
 }

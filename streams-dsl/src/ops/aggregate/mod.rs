@@ -10,11 +10,14 @@ use streams_core::serde::SerdeRef;
 pub(crate) use key_value::aggregate;
 pub(crate) use time_window::aggregate_windows;
 
+/// Updates the aggregate of a key by a record; an empty slot is a key without an aggregate.
+type FoldFn<K, V, A> = dyn Fn(&K, &V, &mut Option<A>) + Send + Sync;
+
 /// What an aggregation does with a record.
 pub(crate) struct Fold<K, V, A> {
     /// Makes the aggregate of a key that has none; a reduction has no such value.
     initializer: Option<Arc<dyn Fn() -> A + Send + Sync>>,
-    update: Arc<dyn Fn(&K, &V, &mut Option<A>) + Send + Sync>,
+    update: Arc<FoldFn<K, V, A>>,
 }
 
 impl<K, V, A: 'static> Fold<K, V, A> {
@@ -26,7 +29,7 @@ impl<K, V, A: 'static> Fold<K, V, A> {
     {
         let initializer: Arc<dyn Fn() -> A + Send + Sync> = Arc::new(initializer);
         let first = Arc::clone(&initializer);
-        let update: Arc<dyn Fn(&K, &V, &mut Option<A>) + Send + Sync> =
+        let update: Arc<FoldFn<K, V, A>> =
             Arc::new(move |key, value, slot| aggregator(key, value, slot.get_or_insert_with(|| first())));
         Self { initializer: Some(initializer), update }
     }
@@ -43,7 +46,7 @@ impl<K, V: Clone> Fold<K, V, V> {
     where
         F: Fn(&V, &V) -> V + Send + Sync + 'static,
     {
-        let update: Arc<dyn Fn(&K, &V, &mut Option<V>) + Send + Sync> = Arc::new(move |_, value, slot| {
+        let update: Arc<FoldFn<K, V, V>> = Arc::new(move |_, value, slot| {
             *slot = Some(match slot {
                 Some(reduced) => reducer(reduced, value),
                 None => value.clone(),

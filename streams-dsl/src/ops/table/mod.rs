@@ -16,6 +16,6 @@ pub(crate) use getter::{GetterFactory, StoreGetter, ValueGetter};
 pub(crate) use map_values::{map_values, MapValuesGetter};
 pub(crate) use source::{stored_source, unstored_source};
 pub(crate) use store::TableStore;
-pub(crate) use stored::{Keep, OldFrom};
+pub(crate) use stored::{Keep, OldRow};
 pub(crate) use to_stream::to_stream;
 pub(crate) use writer::{TableWriter, Update};

@@ -11,15 +11,13 @@ use streams_core::{Change, NodeId, Result};
 
 use crate::ops::table::{TableFlags, TableStore, TableWriter, Update};
 
-/// Where the row before a change comes from.
+/// What is done with the row before a change, which the store knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OldFrom {
-    /// The store; a change from nothing to nothing ends here.
-    StoreUnlessNothing,
-    /// The store.
-    Store,
-    /// The change that is written.
-    Change,
+pub(crate) enum OldRow {
+    /// A change from nothing to nothing ends here, and others carry it.
+    EndNothing,
+    /// Changes carry it.
+    Tell,
 }
 
 /// The store of a derived table.
@@ -27,12 +25,12 @@ pub(crate) struct Keep<V> {
     pub(crate) store: Arc<str>,
     pub(crate) values: SerdeRef<V>,
     pub(crate) flags: Arc<TableFlags>,
-    pub(crate) old_from: OldFrom,
+    pub(crate) old_row: OldRow,
 }
 
 struct Kept<K, V> {
     writer: TableWriter<K, V, TimestampedKeyValueStore<K, V>>,
-    old_from: OldFrom,
+    old_row: OldRow,
     old_values: bool,
     old: Option<V>,
 }
@@ -41,22 +39,16 @@ impl<K: 'static, V: 'static> TableSink<K, V> for Kept<K, V> {
     #[inline]
     fn push(&mut self, record: TableRecord<'_, K, V>, task: &mut TaskContext) -> Result<()> {
         let TableRecord { key, change, timestamp, headers } = record;
-        let reads = match self.old_from {
-            OldFrom::StoreUnlessNothing => self.old_values,
-            OldFrom::Store => self.writer.wants_old(),
-            OldFrom::Change => false,
+        let reads = match self.old_row {
+            OldRow::EndNothing => self.old_values,
+            OldRow::Tell => self.writer.wants_old(),
         };
-        let old = if !reads {
-            change.old
-        } else if self.writer.store().read(key, &mut self.old)?.is_some() {
-            &self.old
-        } else {
-            Change::none()
-        };
-        if self.old_from == OldFrom::StoreUnlessNothing && self.old_values && change.new.is_none() && old.is_none() {
+        let had_row = reads && self.writer.store().read(key, &mut self.old)?.is_some();
+        let old = if had_row { &self.old } else { Change::none() };
+        if self.old_row == OldRow::EndNothing && self.old_values && change.new.is_none() && old.is_none() {
             return Ok(());
         }
-        self.writer.update(Update { key, new: change.new, old, timestamp, headers }, task)
+        self.writer.update(Update { key, new: change.new, old, timestamp, record_time: timestamp, headers }, task)
     }
 }
 
@@ -81,7 +73,7 @@ impl<V: 'static> Keep<V> {
         let store = wiring.store(node, &keep.store)?;
         let old_values = keep.flags.old_values();
         let writer = TableWriter::new(store, Arc::clone(&keep.values), &keep.flags, output);
-        let kept = Shared::new(Kept { writer, old_from: keep.old_from, old_values, old: None });
+        let kept = Shared::new(Kept { writer, old_row: keep.old_row, old_values, old: None });
         wiring.live(node, kept.handle());
         let edge: Box<TableEdge<K, V>> = Box::new(kept);
         Ok(Output::new([(node, edge)]))
