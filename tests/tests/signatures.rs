@@ -13,23 +13,25 @@ mod planned {
     use super::*;
 
     /// Windows of a join of two streams.
-    pub struct JoinWindows(pub Duration, pub Duration);
+    #[expect(dead_code, reason = "signatures have no bodies that would read it")]
+    pub(super) struct JoinWindows(pub(super) Duration, pub(super) Duration);
 
     /// Session windows.
-    pub struct SessionWindows(pub Duration, pub Duration);
+    #[expect(dead_code, reason = "signatures have no bodies that would read it")]
+    pub(super) struct SessionWindows(pub(super) Duration, pub(super) Duration);
 
     /// When a windowed table's final results are shown.
-    pub struct UntilWindowCloses;
+    pub(super) struct UntilWindowCloses;
 
     /// Joins of two streams.
-    pub trait PlannedStream<K, V> {
+    pub(super) trait PlannedStream<K, V> {
         fn left_join<VO, R, F>(&self, other: &KStream<K, VO>, windows: JoinWindows, joiner: F) -> KStream<K, R>
         where
             F: Fn(&V, Option<&VO>) -> R + Send + Sync + 'static;
     }
 
     /// Foreign-key joins of two tables. The extractor may return a key or an optional one.
-    pub trait PlannedTable<K, V> {
+    pub(super) trait PlannedTable<K, V> {
         fn foreign_key_left_join<KO, VO, FK, R, E, F>(
             &self,
             other: &KTable<KO, VO>,
@@ -43,19 +45,19 @@ mod planned {
     }
 
     /// Session windows on a grouped stream.
-    pub trait PlannedGrouped<K, V> {
+    pub(super) trait PlannedGrouped<K, V> {
         type Sessions;
         fn windowed_by_sessions(&self, windows: SessionWindows) -> Self::Sessions;
     }
 
     /// Aggregations of sessions.
-    pub trait PlannedSessions<K> {
+    pub(super) trait PlannedSessions<K> {
         type Counted: PlannedWindowedTable<K, i64>;
         fn count_with(&self, materialized: Materialized<K, i64>) -> Self::Counted;
     }
 
     /// Only a windowed table can be held back until its windows close.
-    pub trait PlannedWindowedTable<K, V> {
+    pub(super) trait PlannedWindowedTable<K, V> {
         fn suppress(&self, until: UntilWindowCloses) -> KTable<Windowed<K>, V>;
     }
 }
@@ -104,10 +106,10 @@ fn stream_stream_left_join(
     views.left_join(clicks, windows, |view, click| Outcome { _page: view.page.clone(), _clicked: click.is_some() })
 }
 
-fn foreign_key_join(
-    orders: &impl PlannedTable<i64, Order>,
-    customers: &KTable<i64, String>,
-) -> KTable<i64, (i64, Option<String>)> {
+/// An order's total with its customer's name.
+type Enriched = KTable<i64, (i64, Option<String>)>;
+
+fn foreign_key_join(orders: &impl PlannedTable<i64, Order>, customers: &KTable<i64, String>) -> Enriched {
     orders.foreign_key_left_join(customers, |order| order.customer, |order, customer| (order.total, customer.cloned()))
 }
 
@@ -225,6 +227,6 @@ fn generic_programs() -> usize {
     }
     let sessions: fn(&NoSessions) -> KStream<String, Finished> = sessions_until_closed;
     let join: fn(&Never, &KStream<i64, String>) -> KStream<i64, Outcome> = stream_stream_left_join;
-    let foreign: fn(&Never, &KTable<i64, String>) -> KTable<i64, (i64, Option<String>)> = foreign_key_join;
+    let foreign: fn(&Never, &KTable<i64, String>) -> Enriched = foreign_key_join;
     size_of_val(&join) + size_of_val(&foreign) + size_of_val(&sessions)
 }

@@ -51,8 +51,7 @@ fn chain(hops: usize) -> Result<Topology> {
 
 fn run_chain(topology: &Topology) -> Result<u64> {
     let mut collector = NoCollector;
-    let no_stores = |_: &str| None;
-    let mut graph = Wiring::wire(topology, &topology.subtopologies()[0], "bench", &no_stores, &mut collector)?;
+    let mut graph = Wiring::wire(topology, &topology.subtopologies()[0], "bench", &[], &mut collector)?;
     let task = TaskId { subtopology: SubtopologyId(0), partition: Partition(0) };
     let mut context = TaskContext::new(task, Arc::clone(&topology.node_names()), Box::new(NoCollector));
     let source = &mut graph.sources[0].source;
