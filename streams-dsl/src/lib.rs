@@ -14,6 +14,8 @@
 //! | null allowed everywhere | `Option<K>`, `Option<V>` where null is allowed | a source drops and counts other nulls |
 //! | `KStream.join(table, ..)` | `join_table`, `left_join_table` | `join` is for two streams |
 //! | `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
+//! | `stream.toTable()` | `to_table()` of a `KStream<K, Option<V>>` | the type says whether records can delete |
+//! | a second `stream(topic)` may bring another extractor, which is ignored | `build` refuses it | nothing is ignored silently |
 //!
 //! A handle is a cheap reference to a node of the logical graph; the plan is made by [`StreamsBuilder::build`].
 
