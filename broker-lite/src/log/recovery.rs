@@ -115,7 +115,9 @@ impl Log {
         log.durable = DurableMark::at_end_of(log.active());
         log.log_start = log.log_start.max(log.segments[0].base).min(log.end_offset());
         log.recover_producers(now)?;
-        let unchanged = manifest.recovery_point == log.end_offset() && !recovery.created;
+        // A start beyond what a crash left must not apply to the records that will take those offsets.
+        let is_start_kept = manifest.log_start == log.log_start;
+        let unchanged = manifest.recovery_point == log.end_offset() && is_start_kept && !recovery.created;
         if !unchanged {
             log.store_manifest(None)?;
         }

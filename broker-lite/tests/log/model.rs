@@ -127,3 +127,17 @@ proptest! {
         run(steps, &config);
     }
 }
+
+#[test]
+fn a_start_beyond_what_a_crash_left_is_forgotten() {
+    let config = LogConfig {
+        segment_bytes: 200,
+        index_interval_bytes: 70,
+        tail_bytes_max: 0,
+        durability: Durability::Os,
+        retention_ms: -1,
+        ..LogConfig::default()
+    };
+    let (first, second) = (Step::Crash(9_573_014_450_371_067_649), Step::Crash(5_066_265_273_722_357_807));
+    run(vec![Step::Append(2), Step::Delete(128), first, Step::Append(1), second], &config);
+}
