@@ -28,7 +28,6 @@ pub(super) enum Over {
 }
 
 pub(super) struct Cluster {
-    over: Over,
     broker: Arc<Broker>,
     server: Option<Server>,
     pub(super) dir: tempfile::TempDir,
@@ -41,7 +40,7 @@ impl Cluster {
             let any = "127.0.0.1:0".parse().expect("an address");
             Server::start(&broker, ServerConfig::new(any)).expect("listens")
         });
-        let cluster = Self { over, broker, server, dir: tempfile::tempdir().expect("a directory") };
+        let cluster = Self { broker, server, dir: tempfile::tempdir().expect("a directory") };
         let topics: Vec<NewTopic> = topics.iter().map(|(name, count)| NewTopic::new(*name, *count)).collect();
         if !topics.is_empty() {
             for (_, outcome) in cluster.admin().create_topics(&topics).expect("the broker answers") {
