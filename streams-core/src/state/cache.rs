@@ -9,16 +9,18 @@
 //! least recently used row; when that one is dirty, every dirty row is flushed, the evicted one first, as in Kafka
 //! Streams. The cache itself writes nothing: [`Cache::pop_dirty`] hands rows out, and `state::layers` acts.
 //!
-//! Rows sit in a slab and are linked by index in two lists (use, write), so that a hit allocates nothing.
+//! Rows sit in a slab and are linked by index in two lists (use, write), so that a hit allocates nothing; nor does a row
+//! that comes or goes while it is short.
 
 use hashbrown::hash_table::HashTable;
 
 use super::engine::byte_map::{hash_key, KeyOrder};
+use super::engine::row_bytes::{key_len, RowBytes};
 use super::engine::{Direction, KeyBounds, Rows};
 use crate::time::Timestamp;
 
-/// What a row costs beside its bytes: its place in slab and table and the allocator's share.
-const ROW_OVERHEAD_BYTES: usize = size_of::<Row>() + 24;
+/// What a row costs beside memory of its own: its place in slab and table.
+const ROW_OVERHEAD_BYTES: usize = size_of::<Row>() + 12;
 
 /// The end of a list.
 const NIL: u32 = u32::MAX;
@@ -43,8 +45,8 @@ enum List {
 
 #[derive(Debug)]
 struct Row {
-    bytes: Vec<u8>,
-    key_len: usize,
+    bytes: RowBytes,
+    key_len: u32,
     live: bool,
     dirty: bool,
     timestamp: Timestamp,
@@ -54,17 +56,17 @@ struct Row {
 impl Row {
     #[inline]
     fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_len]
+        &self.bytes.as_slice()[..self.key_len as usize]
     }
 
     #[inline]
     fn value(&self) -> Option<&[u8]> {
-        self.live.then(|| &self.bytes[self.key_len..])
+        self.live.then(|| &self.bytes.as_slice()[self.key_len as usize..])
     }
 
     #[inline]
     fn cost(&self) -> usize {
-        self.bytes.len() + ROW_OVERHEAD_BYTES
+        self.bytes.heap_bytes() + ROW_OVERHEAD_BYTES
     }
 }
 
@@ -222,11 +224,10 @@ impl Cache {
     fn upsert(&mut self, key: &[u8], value: Option<&[u8]>) -> u32 {
         if let Some(index) = self.touch(key) {
             let row = &mut self.rows[index as usize];
-            let before = row.bytes.len();
-            row.bytes.truncate(row.key_len);
-            row.bytes.extend_from_slice(value.unwrap_or_default());
+            let before = row.cost();
+            row.bytes.set_value(row.key_len as usize, value.unwrap_or_default());
             row.live = value.is_some();
-            self.bytes = self.bytes + row.bytes.len() - before;
+            self.bytes = self.bytes + row.cost() - before;
             return index;
         }
         self.insert(key, value)
@@ -237,7 +238,7 @@ impl Cache {
             Some(index) => index,
             None => {
                 self.rows.push(Row {
-                    bytes: Vec::new(),
+                    bytes: RowBytes::EMPTY,
                     key_len: 0,
                     live: false,
                     dirty: false,
@@ -248,10 +249,8 @@ impl Cache {
             }
         };
         let row = &mut self.rows[index as usize];
-        row.bytes.clear();
-        row.bytes.extend_from_slice(key);
-        row.bytes.extend_from_slice(value.unwrap_or_default());
-        row.key_len = key.len();
+        row.bytes.set(key, value.unwrap_or_default());
+        row.key_len = key_len(key);
         row.live = value.is_some();
         self.bytes += row.cost();
         let rows = &self.rows;
@@ -264,9 +263,10 @@ impl Cache {
     fn remove(&mut self, index: u32) {
         self.unlink(List::Use, index);
         let row = &mut self.rows[index as usize];
-        let bytes = std::mem::take(&mut row.bytes);
-        let key = &bytes[..row.key_len];
-        self.bytes -= bytes.len() + ROW_OVERHEAD_BYTES;
+        let cost = row.cost();
+        let bytes = std::mem::replace(&mut row.bytes, RowBytes::EMPTY);
+        let key = &bytes.as_slice()[..row.key_len as usize];
+        self.bytes -= cost;
         if let Ok(slot) = self.table.find_entry(hash_key(key), |other| *other == index) {
             slot.remove();
         }
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_dirty_victim_goes_first_and_takes_all_dirty_rows_along() {
-        let mut cache = Cache::new(3 * (ROW_OVERHEAD_BYTES + 2));
+        let mut cache = Cache::new(3 * ROW_OVERHEAD_BYTES);
         put(&mut cache, &[("a", Some("1")), ("b", Some("2")), ("c", Some("3"))]);
         cache.put(b"a", Some(b"4"), Timestamp(9));
         assert!(!cache.is_over_budget());
@@ -367,12 +367,12 @@ mod tests {
         assert!(!cache.evict_clean());
         assert_eq!(cache.touch(b"b"), None);
         assert!(cache.touch(b"c").is_some());
-        assert_eq!(cache.bytes(), 3 * (ROW_OVERHEAD_BYTES + 2));
+        assert_eq!(cache.bytes(), 3 * ROW_OVERHEAD_BYTES);
     }
 
     #[test]
     fn clean_rows_leave_by_last_use() {
-        let mut cache = Cache::new(2 * (ROW_OVERHEAD_BYTES + 2));
+        let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
         cache.keep_clean(b"a", b"1");
         cache.keep_clean(b"b", b"2");
         assert!(cache.touch(b"a").is_some());

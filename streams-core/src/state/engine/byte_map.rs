@@ -1,7 +1,7 @@
 //! A hash table from bytes to bytes that can be read in key order.
 //!
-//! Point access is what stores do per record, so rows live in a hash table, key and value in one piece of memory: an
-//! update that fits allocates nothing. The order of keys is kept beside the table, and only from the first scan on:
+//! Point access is what stores do per record, so rows live in a hash table, key and value in one piece of memory, short
+//! ones in the table itself: an update that fits allocates nothing. The order of keys is kept beside the table, and only from the first scan on:
 //! a store that nobody scans never pays for it, and one that is scanned pays per new or removed key, not per update.
 //!
 //! A row can be a tombstone (`None`): layers above an engine need to remember deletions.
@@ -13,10 +13,11 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::hash_table::{Entry as Slot, HashTable};
 
+use super::row_bytes::{key_len, RowBytes};
 use super::{is_inverted, Direction, KeyBounds, Rows};
 
-/// What a row costs beside its bytes: the table's slot and the allocator's share.
-const ROW_OVERHEAD_BYTES: usize = size_of::<Row>() + 16;
+/// What a row costs beside memory of its own: the table's slot, of which about every third is free.
+const ROW_OVERHEAD_BYTES: usize = size_of::<Row>() + size_of::<Row>() / 2;
 
 /// The hash of a key, the same in every run.
 #[inline]
@@ -93,35 +94,35 @@ pub(crate) struct ByteMap {
 }
 
 struct Row {
-    bytes: Vec<u8>,
-    key_len: usize,
+    bytes: RowBytes,
+    key_len: u32,
     live: bool,
 }
 
 impl Row {
     fn new(key: &[u8], value: Option<&[u8]>) -> Self {
-        let value_bytes = value.unwrap_or_default();
-        let mut bytes = Vec::with_capacity(key.len() + value_bytes.len());
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value_bytes);
-        Self { bytes, key_len: key.len(), live: value.is_some() }
+        Self { bytes: RowBytes::new(key, value.unwrap_or_default()), key_len: key_len(key), live: value.is_some() }
     }
 
     #[inline]
     fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_len]
+        &self.bytes.as_slice()[..self.key_len as usize]
     }
 
     #[inline]
     fn value(&self) -> Option<&[u8]> {
-        self.live.then(|| &self.bytes[self.key_len..])
+        self.live.then(|| &self.bytes.as_slice()[self.key_len as usize..])
     }
 
     #[inline]
     fn set(&mut self, value: Option<&[u8]>) {
-        self.bytes.truncate(self.key_len);
-        self.bytes.extend_from_slice(value.unwrap_or_default());
+        self.bytes.set_value(self.key_len as usize, value.unwrap_or_default());
         self.live = value.is_some();
+    }
+
+    #[inline]
+    fn cost(&self) -> usize {
+        self.bytes.heap_bytes() + ROW_OVERHEAD_BYTES
     }
 }
 
@@ -138,13 +139,13 @@ impl ByteMap {
         match self.table.entry(hash_key(key), |row| row.key() == key, |row| hash_key(row.key())) {
             Slot::Occupied(mut slot) => {
                 let row = slot.get_mut();
-                let before = row.bytes.len();
+                let before = row.cost();
                 row.set(value);
-                self.bytes = self.bytes + row.bytes.len() - before;
+                self.bytes = self.bytes + row.cost() - before;
             }
             Slot::Vacant(slot) => {
                 let row = Row::new(key, value);
-                self.bytes += row.bytes.len() + ROW_OVERHEAD_BYTES;
+                self.bytes += row.cost();
                 slot.insert(row);
                 self.order.added(key);
             }
@@ -155,7 +156,7 @@ impl ByteMap {
     pub(crate) fn remove(&mut self, key: &[u8]) {
         if let Ok(slot) = self.table.find_entry(hash_key(key), |row| row.key() == key) {
             let (row, _) = slot.remove();
-            self.bytes -= row.bytes.len() + ROW_OVERHEAD_BYTES;
+            self.bytes -= row.cost();
             self.order.removed(key);
         }
     }

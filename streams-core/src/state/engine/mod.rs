@@ -17,6 +17,7 @@ pub(crate) mod rocks;
 mod rocks_options;
 #[cfg(feature = "rocksdb")]
 pub(crate) mod rocks_window;
+pub(crate) mod row_bytes;
 
 #[cfg(test)]
 mod suite;
