@@ -166,6 +166,7 @@ impl RecordCollector for Collector {
         }
         let partition = match (partition, key) {
             (Some(partition), _) => partition,
+            (None, Some(_)) if target.count == 1 => Partition(0),
             (None, Some(key)) => partition_for_key(key, target.count),
             (None, None) => producer.partition_for(&target.name, None, value).unwrap_or_default(),
         };
