@@ -3,7 +3,14 @@
 //! A case does the same work several times and keeps the fastest run, because a shared machine only ever adds time.
 //! Ratios are between cases of one process, never between processes.
 
+pub mod application;
+pub mod by_hand;
+pub mod codec;
+pub mod input;
+
 use std::time::{Duration, Instant};
+
+use rustix::time::{clock_gettime, ClockId};
 
 /// How often a case is run; the fastest counts.
 pub const RUNS: usize = 5;
@@ -18,6 +25,13 @@ pub fn fastest(mut work: impl FnMut() -> u64) -> Duration {
         best = best.min(start.elapsed());
     }
     best
+}
+
+/// The CPU time that all threads of the process have used. Other processes on the machine do not move it, so that rates
+/// per CPU second are those of one core that has nothing else to do.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Records per second, given how many took how long.
