@@ -6,5 +6,6 @@ mod retail {
     mod harness;
     mod lines;
     mod prices;
+    mod process;
     mod reorders;
 }

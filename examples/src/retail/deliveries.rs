@@ -17,7 +17,7 @@ use super::topology::{PRODUCT_PARTITIONS, RECEIPTS, REORDER_SUGGESTIONS, TOTALS}
 use super::view;
 
 /// So long a turn waits when there is nothing to read: it paces the loop that calls it.
-const WAIT: Duration = Duration::from_millis(10);
+const WAIT: Duration = Duration::from_millis(20);
 
 /// A supplier with its connections.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Deliveries {
     /// When the broker does not answer.
     pub fn new(shop: &Shop, lead_time: Duration) -> Result<Self> {
         let partitions = view::partitions(shop, &[REORDER_SUGGESTIONS, TOTALS])?;
-        let mut consumer = shop.consumer(&[("fetch.max.wait.ms", "10")])?;
+        let mut consumer = shop.consumer(&[("fetch.max.wait.ms", "50")])?;
         consumer.assign(&partitions);
         Ok(Self {
             supplier: Supplier::new(lead_time),

@@ -27,6 +27,8 @@ const ROWS_PER_TURN: usize = 2_000;
 const TURN: Duration = Duration::from_millis(20);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Asking whether everything is processed takes a dozen requests, so it is not asked all the time.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
 const BAR_CELLS: usize = 30;
 const COMMIT_INTERVAL_MS: u32 = 100;
 
@@ -70,6 +72,7 @@ pub fn run(options: &ReplayOptions, out: &mut dyn Write) -> Result<()> {
         feed: Feed::new(&shop, file, last_row)?,
         deliveries: Deliveries::new(&shop, lead_time)?,
         progress: Progress::new(began),
+        next_settle: began,
         shop: &shop,
     };
     replay.run()?;
@@ -94,6 +97,7 @@ struct Replay<'a> {
     feed: Feed,
     deliveries: Deliveries,
     progress: Progress,
+    next_settle: Timestamp,
 }
 
 impl Replay<'_> {
@@ -112,6 +116,11 @@ impl Replay<'_> {
 
     /// Whether everything is processed, and nothing new came of it.
     fn is_settled(&mut self) -> Result<bool> {
+        let now = SystemClock.now();
+        if now < self.next_settle {
+            return Ok(false);
+        }
+        self.next_settle = now + SETTLE_INTERVAL;
         if self.shop.uncommitted()? > 0 {
             return Ok(false);
         }
