@@ -7,7 +7,7 @@
 //! Back-pressure: a caller asks [`Producer::is_full`] before it produces more. `send` itself refuses only far beyond
 //! `buffer.memory`, because a stream thread cannot stop in the middle of a record that fans out.
 //!
-//! A transactional producer will need a state beside [`idempotence`] and a stamp on each batch; `send` stays as it is.
+//! A transactional producer will need a state beside `idempotence` and a stamp on each batch; `send` stays as it is.
 
 mod accumulator;
 mod batch;
