@@ -40,7 +40,7 @@ const COMMIT_INTERVAL_MS: u32 = 200;
 /// How the demo runs.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
-    /// Where Kafka clients connect; none takes [`PORT`], or a free one.
+    /// Where Kafka clients connect; none takes 9092, or a free one.
     pub port: Option<u16>,
     /// Where the data lies.
     pub data_dir: PathBuf,
