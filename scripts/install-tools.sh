@@ -5,6 +5,7 @@
 #   scripts/install-tools.sh bench  also a C++ compiler and libclang (RocksDB is C++, read by bindgen)
 #   scripts/install-tools.sh test   also kcat and strace (tests with an unmodified client, and of failing system calls)
 #   scripts/install-tools.sh lint   as bench, and rustfmt and clippy
+#   scripts/install-tools.sh jvm    a JDK of version 17 or newer and Maven (programs that ask Apache Kafka itself)
 #
 # Packages come from apt-get, with sudo when not root. Exit codes: 2 for a wrong argument, 3 when something is missing
 # that this script cannot install; the message then names it.
@@ -32,6 +33,10 @@ needs_rocksdb() {
 needs_clients() {
   command -v kcat >/dev/null || needs kcat "kcat, the unmodified client of the broker's tests"
   command -v strace >/dev/null || needs strace "strace, with which tests make system calls fail"
+}
+needs_jvm() {
+  { command -v javac || command -v "${JAVA_HOME:-}/bin/javac"; } >/dev/null || needs default-jdk-headless "a JDK, to run Apache Kafka"
+  command -v mvn >/dev/null || needs maven "Maven, which fetches Apache Kafka's jars"
 }
 needs_rust() {
   command -v cargo >/dev/null || fail "there is no cargo on the PATH: install Rust 1.88 or newer (https://rustup.rs), then try again"
@@ -64,12 +69,13 @@ install_packages() {
 $said"
 }
 
-[ $# -eq 1 ] || fail "expected one of: demo bench test lint" 2
+[ $# -eq 1 ] || fail "expected one of: demo bench test lint jvm" 2
 case "$1" in
   demo)  needs_rust; needs_c ;;
   bench) needs_rust; needs_c; needs_rocksdb ;;
   test)  needs_rust; needs_c; needs_rocksdb; needs_clients ;;
   lint)  needs_rust; needs_c; needs_rocksdb; needs_component fmt; needs_component clippy ;;
-  *)     fail "unknown set \`$1\`: expected one of: demo bench test lint" 2 ;;
+  jvm)   needs_jvm ;;
+  *)     fail "unknown set \`$1\`: expected one of: demo bench test lint jvm" 2 ;;
 esac
 install_packages

@@ -1,0 +1,3 @@
+//! Cases recorded from Apache Kafka Streams (`cases/*.json`, format in `FORMAT.md`), run on our public DSL and test driver.
+//!
+//! Uses only what a user could: `streams_dsl`'s prelude and the test driver. Never a second implementation of an operator.
