@@ -6,7 +6,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo retail test lint bench clean-cache
+.PHONY: help demo retail test lint bench golden clean-cache
 
 cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-streams)
 export STREAMS_CACHE_DIR := $(cache)
@@ -78,6 +78,10 @@ bench: ## records per second on one core, and the ratio to a hand-written loop [
 	  echo "== $$program"
 	  "$$CARGO_TARGET_DIR/release/$$program" $(ARGS)
 	done
+
+golden: ## ask Apache Kafka anew for the answers that tests hold us to; changes no file unless Kafka's version changed
+	@scripts/install-tools.sh jvm
+	scripts/oracle.sh oracle.codec.Main tests/fixtures
 
 clean-cache: ## remove everything these commands built
 	@echo "removing $(cache)"

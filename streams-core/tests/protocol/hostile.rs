@@ -13,7 +13,7 @@ use streams_core::protocol::{
 use streams_core::ErrorKind;
 
 use crate::allocator::peak_of;
-use crate::fixtures::{lines, Line};
+use crate::fixtures::{full_lines, Line};
 
 /// What an error message and small vectors cost whatever the input.
 const FREE_BYTES: usize = 64 << 10;
@@ -36,7 +36,7 @@ fn decodes_bounded(line: &Line, frame: Bytes) -> bool {
 
 #[test]
 fn a_frame_cut_anywhere_or_with_bytes_to_spare_is_refused() {
-    for line in &lines().0 {
+    for line in &full_lines() {
         let frame = Bytes::from(line.frame());
         // An ApiVersions response cut to its first version is a whole answer of version 0.
         let versionless = line.api == ApiKey::ApiVersions && !line.is_request;
@@ -57,7 +57,7 @@ proptest! {
         pick in any::<prop::sample::Index>(),
         mutations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        thread_local!(static LINES: Vec<Line> = lines().0);
+        thread_local!(static LINES: Vec<Line> = full_lines());
         LINES.with(|lines| {
             let line = &lines[pick.index(lines.len())];
             let mut frame = line.frame();
@@ -217,7 +217,7 @@ fn requests_are_strict_and_responses_lenient() {
 #[test]
 fn large_payloads_are_shared_and_not_copied() {
     let records = Bytes::from(vec![7; 1 << 20]);
-    let request = lines().0.into_iter().find(|line| line.name() == "Produce v9 request").unwrap();
+    let request = full_lines().into_iter().find(|line| line.name() == "Produce v9 request").unwrap();
     let (_, decoded) = decode_request(request.frame().into()).unwrap();
     let Request::Produce(mut produce) = decoded else { panic!("not a produce request") };
     produce.topic_data[0].partition_data[0].records = Some(records.clone());

@@ -2,5 +2,8 @@
 
 mod allocator;
 mod batches;
+mod debug_tree;
 mod fixtures;
 mod hostile;
+#[path = "../../../tests/fixtures/reader.rs"]
+mod reader;
