@@ -80,8 +80,11 @@ bench: ## records per second on one core, and the ratio to a hand-written loop [
 	done
 
 golden: ## ask Apache Kafka anew for the answers that tests hold us to; changes no file unless Kafka's version changed
-	@scripts/install-tools.sh jvm
+	@scripts/install-tools.sh demo
+	scripts/install-tools.sh jvm
 	scripts/oracle.sh oracle.codec.Main tests/fixtures
+	cargo run --quiet --locked --no-default-features -p streams-conformance -- write
+	scripts/oracle.sh oracle.conformance.Main golden tests/conformance/cases
 
 clean-cache: ## remove everything these commands built
 	@echo "removing $(cache)"

@@ -461,12 +461,12 @@ pub struct CommitStep {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// The topology as text.
+    /// The topology as text, by lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub describe: Option<String>,
-    /// The topology as text with all optimizations.
+    pub describe: Option<Vec<String>>,
+    /// The topology as text with all optimizations, by lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub describe_optimized: Option<String>,
+    pub describe_optimized: Option<Vec<String>>,
     /// `class: message` of a topology that is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -484,7 +484,18 @@ pub struct Runs {
     pub uncached: Option<Run>,
     /// With caches that only a commit flushes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cached: Option<Run>,
+    pub cached: Option<CachedRun>,
+}
+
+/// The run with caches, where it differs from the one without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CachedRun {
+    /// What the run without caches gave.
+    Same,
+    /// Something else.
+    #[serde(untagged)]
+    Other(Run),
 }
 
 /// What came of the input.
@@ -494,9 +505,9 @@ pub struct Run {
     /// The records of all sink topics in the order written.
     #[serde(default)]
     pub output: Vec<OutputRecord>,
-    /// Every queryable store after the last step.
-    #[serde(default)]
-    pub stores: BTreeMap<String, Vec<Row>>,
+    /// Every store after the last step, unless the run fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stores: Option<BTreeMap<String, Vec<Row>>>,
     /// The bytes of every internal topic.
     #[serde(default)]
     pub internal: BTreeMap<String, Vec<InternalRecord>>,
@@ -509,6 +520,12 @@ pub struct Run {
     /// The class of the error, when the run ends with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fails: Option<String>,
+    /// At which step it fails: -1 for the start, the number of steps for the last commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fails_at: Option<i64>,
+    /// What Kafka says about it, for the reader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// A record of a sink topic.
@@ -524,7 +541,7 @@ pub struct OutputRecord {
     /// The timestamp, in ms.
     pub ts: i64,
     /// The headers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderSpec>,
 }
 
@@ -542,6 +559,9 @@ pub struct Row {
     /// When a version ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<i64>,
+    /// The headers, in window stores of stream joins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<HeaderSpec>,
 }
 
 /// A record of an internal topic.
@@ -552,9 +572,9 @@ pub struct InternalRecord {
     pub key: Option<String>,
     /// The value's bytes in hexadecimal.
     pub value: Option<String>,
-    /// The timestamp, in ms.
-    pub ts: i64,
-    /// The headers.
-    #[serde(default)]
+    /// The timestamp, in ms; none in a suppress buffer's changelog.
+    pub ts: Option<i64>,
+    /// The headers: a name and the value's bytes in hexadecimal each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderSpec>,
 }

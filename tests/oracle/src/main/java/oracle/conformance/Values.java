@@ -84,16 +84,9 @@ final class Values {
         throw new Mistake(where + ": a windowed key on a topic that has none");
     }
 
-    /** @return what bytes say, read by the type; {@code {"hex": ...}} when they cannot be read so */
+    /** @return what bytes say, read by the type */
     static JsonNode decoded(byte[] bytes, Type type) {
-        if (bytes == null) {
-            return JSON.nullNode();
-        }
-        try {
-            return json(type.serde().deserializer().deserialize("", bytes));
-        } catch (RuntimeException unreadable) {
-            return JSON.objectNode().set("hex", hex(bytes));
-        }
+        return json(type.serde().deserializer().deserialize("", bytes));
     }
 
     static JsonNode hex(byte[] bytes) {
