@@ -6,7 +6,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo retail test lint bench golden clean-cache
+.PHONY: help demo retail kafka test lint bench golden clean-cache
 
 cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-streams)
 export STREAMS_CACHE_DIR := $(cache)
@@ -53,6 +53,12 @@ retail: ## replay a file of sales through the pipeline, figures as JSON: DATA=on
 	scripts/install-tools.sh $(tools)
 	$(prepare_store)
 	$(retail) replay --data '$(DATA)' $(retail_flags)
+
+kafka: ## Apache Kafka on free ports, in a temporary directory; Ctrl-C removes it all [N=3] [ARGS=]
+	@scripts/install-tools.sh demo
+	scripts/install-tools.sh jvm
+	cargo build --quiet --locked -p kafka-cluster
+	exec "$$CARGO_TARGET_DIR/debug/kafka-cluster" --nodes '$(or $(N),1)' $(ARGS)
 
 test: ## all tests, on the in-memory and the RocksDB engine [ARGS=]
 	@scripts/install-tools.sh test
