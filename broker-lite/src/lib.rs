@@ -23,6 +23,9 @@ mod drivers;
 mod error;
 mod handlers;
 mod in_process;
+#[cfg(test)]
+#[path = "../../tests/fixtures/reader.rs"]
+mod kafka_fixtures;
 pub mod log;
 mod purgatory;
 mod reply;

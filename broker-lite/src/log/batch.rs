@@ -178,13 +178,15 @@ pub(super) fn set_last_offset_delta(batch: &mut [u8], last_offset_delta: i32) {
     }
 }
 
-/// Makes a bare header a batch without records; the checksum is to be written after.
+/// Makes a bare header a batch without records, as Kafka's log cleaner writes it: a base timestamp of -1 and the largest
+/// timestamp as it was. The checksum is to be written after.
 pub(super) fn set_no_records(batch: &mut [u8]) {
     const LENGTH: i32 = (HEADER_BYTES - LENGTH_OVERHEAD) as i32;
     if let Some(header) = batch.first_chunk_mut::<HEADER_BYTES>() {
         let attributes = i16::from_be_bytes([header[21], header[22]]) & !COMPRESSION_BITS & !DELETE_HORIZON_BIT;
         header[8..12].copy_from_slice(&LENGTH.to_be_bytes());
         header[21..23].copy_from_slice(&attributes.to_be_bytes());
+        header[27..35].copy_from_slice(&Timestamp::UNKNOWN.0.to_be_bytes());
         header[57..61].copy_from_slice(&0_i32.to_be_bytes());
     }
 }

@@ -128,3 +128,6 @@ fn push_empty(batch: &[u8], out: &mut Vec<u8>) {
     set_no_records(&mut out[start..]);
     write_checksum(&mut out[start..]);
 }
+
+#[cfg(test)]
+mod tests;

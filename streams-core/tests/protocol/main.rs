@@ -5,5 +5,6 @@ mod batches;
 mod debug_tree;
 mod fixtures;
 mod hostile;
+mod kafka_batches;
 #[path = "../../../tests/fixtures/reader.rs"]
 mod reader;

@@ -22,5 +22,9 @@ public final class Main {
         }
         Path directory = Path.of(args[0], "kafka-" + Version.kafka());
         Messages.write(directory);
+        Batches.write(directory);
+        Serialized.write(directory);
+        Stores.write(directory);
+        Groups.write(directory);
     }
 }
