@@ -77,15 +77,13 @@ pub(crate) fn assign(tasks: Vec<TaskAssignment>, threads: usize) -> Vec<Vec<Task
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::runtime::partitions::testing::{counts, two_stage};
 
     #[test]
     fn every_partition_is_read_by_one_task_and_every_task_by_one_thread() {
         let topology = two_stage(None);
-        let existing = BTreeMap::from(counts(&[("a", 2), ("b", 3)]));
+        let existing = counts(&[("a", 2), ("b", 3)]).collect();
         let counts = PartitionCounts::resolve(&topology, &existing).expect("fits");
         let tasks = tasks(&topology, "shop", &counts);
         let shown: Vec<String> = tasks
@@ -101,9 +99,9 @@ mod tests {
                 "0_0: a-0 b-0 purges 0",
                 "0_1: a-1 b-1 purges 0",
                 "0_2: b-2 purges 0",
-                "1_0: shop-x-repartition-0 purges 1",
-                "1_1: shop-x-repartition-1 purges 1",
-                "1_2: shop-x-repartition-2 purges 1",
+                "1_0: shop-X-0 purges 1",
+                "1_1: shop-X-1 purges 1",
+                "1_2: shop-X-2 purges 1",
             ]
         );
         let threads: Vec<Vec<String>> =

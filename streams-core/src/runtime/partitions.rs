@@ -2,11 +2,17 @@
 //! answer.
 //!
 //! A repartition topic without an explicit number gets the largest number among the topics that its writers read. Those
-//! may be repartition topics themselves, so the rule is repeated until nothing changes. Then topics that are joined are
-//! compared: a repartition topic without an explicit number is raised to the largest of its group; anything else that
-//! differs is an error, because equal keys would meet in different tasks.
+//! may be repartition topics themselves, so the rule is repeated until nothing changes. A writer may read the topic it
+//! writes, as when a stream is joined with an aggregation of itself: the topic itself then counts for nothing, and only a
+//! cycle that nothing enters is refused. Then topics that are joined are compared: a repartition topic without an explicit
+//! number gets that of the others in its group, or the largest where all are such topics; anything else that differs is an
+//! error, because equal keys would meet in different tasks. What was derived before a number changed here stays.
+//!
+//! These are Kafka Streams' rules, with two differences where its answer depends on the order in which it looks: it
+//! takes the largest of the inputs that happen to be resolved, we of all; and it compares one join after the other, so that
+//! a topic in two of them fits only the last, we compare what shares a topic together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -47,62 +53,52 @@ impl PartitionCounts {
         inputs(part).filter_map(|topic| self.of(topic)).max().unwrap_or(0)
     }
 
-    /// Gives a number to every repartition topic that has none.
+    /// Gives a number to every repartition topic that has none: the least numbers that satisfy the rule, so the order in
+    /// which topics are looked at does not matter, and a topic in a cycle gets what enters the cycle from outside.
     fn derive(&mut self, topology: &Topology) -> Result<()> {
+        let derived: Vec<&Arc<str>> = derived(topology).collect();
         loop {
-            let mut unresolved = Vec::new();
             let mut progress = false;
-            for topic in topology.internal_topics() {
-                if self.0.contains_key(&topic.name) {
-                    continue;
+            for topic in &derived {
+                let largest = self.of_writers(topology, topic);
+                if largest > self.of(topic) {
+                    self.0.extend(largest.map(|largest| (Arc::clone(topic), largest)));
+                    progress = true;
                 }
-                match self.of_writers(topology, &topic.name) {
-                    Some(count) => {
-                        self.0.insert(Arc::clone(&topic.name), count);
-                        progress = true;
-                    }
-                    None => unresolved.push(&*topic.name),
-                }
-            }
-            if unresolved.is_empty() {
-                return Ok(());
             }
             if !progress {
-                let message = format!(
-                    "the number of partitions of {} follows from nothing, as what writes there reads only such topics: \
-                     give one of them a number",
-                    unresolved.join(", ")
-                );
-                return Err(Error::new(ErrorKind::InvalidTopology, message));
+                break;
             }
         }
+        let unresolved: Vec<&str> =
+            derived.into_iter().filter(|topic| self.of(topic).is_none()).map(|topic| &**topic).collect();
+        if unresolved.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the number of partitions of {} follows from nothing, as what writes there reads only such topics: \
+             give one of them a number",
+            unresolved.join(", ")
+        );
+        Err(Error::new(ErrorKind::InvalidTopology, message))
     }
 
-    /// The largest count of what the writers of a topic read; none while one of those is unknown.
+    /// The largest count known of what the writers of a topic read.
     fn of_writers(&self, topology: &Topology, topic: &str) -> Option<u32> {
-        let mut largest = None;
         let writes = |part: &&Subtopology| part.repartition_sink_topics.iter().any(|sink| &**sink == topic);
-        for part in topology.subtopologies().iter().filter(writes) {
-            for input in inputs(part) {
-                largest = largest.max(Some(self.of(input)?));
-            }
-        }
-        largest
+        topology.subtopologies().iter().filter(writes).flat_map(inputs).filter_map(|input| self.of(input)).max()
     }
 
     fn copartition(&mut self, topology: &Topology) -> Result<()> {
-        let derived = |topic: &str| {
-            topology.internal_topics().any(|internal| &*internal.name == topic && internal.partitions.is_none())
-        };
-        for group in topology.copartitioned() {
-            let topics = source_topics(topology, group);
-            let fixed = topics.iter().filter(|topic| !derived(topic)).filter_map(|topic| self.of(topic)).max();
+        let derived: BTreeSet<&Arc<str>> = derived(topology).collect();
+        for topics in copartitioned_topics(topology) {
+            let fixed = topics.iter().filter(|topic| !derived.contains(topic)).filter_map(|topic| self.of(topic)).max();
             let largest = fixed.or_else(|| topics.iter().filter_map(|topic| self.of(topic)).max());
             let Some(largest) = largest else { continue };
-            if topics.iter().any(|topic| !derived(topic) && self.of(topic) != Some(largest)) {
+            if topics.iter().any(|topic| !derived.contains(topic) && self.of(topic) != Some(largest)) {
                 return Err(self.not_copartitioned(&topics));
             }
-            for topic in topics.into_iter().filter(|topic| derived(topic)) {
+            for topic in topics.into_iter().filter(|topic| derived.contains(topic)) {
                 self.0.insert(topic, largest);
             }
         }
@@ -110,7 +106,7 @@ impl PartitionCounts {
     }
 
     #[cold]
-    fn not_copartitioned(&self, topics: &[Arc<str>]) -> Error {
+    fn not_copartitioned(&self, topics: &BTreeSet<Arc<str>>) -> Error {
         let counts: Vec<String> =
             topics.iter().map(|topic| format!("{topic}={}", self.of(topic).unwrap_or_default())).collect();
         let message = format!(
@@ -127,8 +123,30 @@ pub(crate) fn inputs(part: &Subtopology) -> impl Iterator<Item = &Arc<str>> {
     part.source_topics.iter().chain(&part.repartition_source_topics)
 }
 
-fn source_topics(topology: &Topology, sources: &[NodeId]) -> Vec<Arc<str>> {
-    let mut topics = Vec::new();
+/// The repartition topics that were given no number.
+fn derived(topology: &Topology) -> impl Iterator<Item = &Arc<str>> {
+    topology.internal_topics().filter(|topic| topic.partitions.is_none()).map(|topic| &topic.name)
+}
+
+/// What must have equally many partitions. Groups that share a topic are one: it has only one number.
+fn copartitioned_topics(topology: &Topology) -> Vec<BTreeSet<Arc<str>>> {
+    let mut groups: Vec<BTreeSet<Arc<str>>> = Vec::new();
+    for sources in topology.copartitioned() {
+        let mut merged = source_topics(topology, sources);
+        groups.retain_mut(|group| {
+            let apart = group.is_disjoint(&merged);
+            if !apart {
+                merged.append(group);
+            }
+            apart
+        });
+        groups.push(merged);
+    }
+    groups
+}
+
+fn source_topics(topology: &Topology, sources: &[NodeId]) -> BTreeSet<Arc<str>> {
+    let mut topics = BTreeSet::new();
     for source in sources {
         if let NodeKind::Source { topics: named, .. } = &topology.nodes()[source.index()].kind {
             topics.extend(named.iter().cloned());
