@@ -30,6 +30,10 @@ settings! {
         poll: Duration = Duration::from_millis(100), "poll.ms", parse::millis(ZERO..=MILLIS_MAX);
         /// How much the record caches of all threads may hold.
         statestore_cache_max_bytes: u64 = 10_485_760, "statestore.cache.max.bytes", parse::bytes(0..=u64::MAX / 2);
+        /// How much the stores on disk may hold in memory, over all threads, before a commit gives it to them: a thread
+        /// that has more than its part commits early. None has no bound (Kafka's -1). It is looked at between rounds, so
+        /// what one round writes comes on top.
+        statestore_uncommitted_max_bytes: Option<u64> = Some(67_108_864), "statestore.uncommitted.max.bytes", uncommitted_max_bytes;
         /// A partition that has so many records waiting is paused.
         buffered_records_per_partition: usize = 1_000, "buffered.records.per.partition", parse::integer(1..=i32::MAX as usize);
         /// How long a task waits for a partition without records before it goes on without: none never waits, not
@@ -329,6 +333,13 @@ fn max_task_idle(text: &str) -> Result<Option<Duration>, parse::Expected> {
     }
 }
 
+fn uncommitted_max_bytes(text: &str) -> Result<Option<u64>, parse::Expected> {
+    match text {
+        "-1" => Ok(None),
+        _ => parse::bytes(0..=u64::MAX / 2)(text).map(Some).map_err(|expected| format!("-1 (no bound) or {expected}")),
+    }
+}
+
 fn standby_replicas(text: &str) -> Result<usize, parse::Expected> {
     match text {
         "0" => Ok(0),
@@ -355,6 +366,7 @@ mod tests {
     fn defaults_are_kafka_streams_own() {
         let config = config(&[("bootstrap.servers", "localhost:9092")]).expect("valid");
         assert_eq!(config.runtime.commit_interval, Duration::from_secs(30));
+        assert_eq!(config.runtime.statestore_uncommitted_max_bytes, Some(64 << 20));
         assert_eq!(config.producer.linger, Duration::from_millis(100));
         assert_eq!(config.consumer.auto_offset_reset, AutoOffsetReset::Earliest);
         assert_eq!(config.restore_consumer.auto_offset_reset, AutoOffsetReset::None);
@@ -391,6 +403,7 @@ mod tests {
             ("num.stream.threads", "0", "setting `num.stream.threads` is `0`: expects an integer from 1 to 1024"),
             ("num.stream.threads", "-1", "setting `num.stream.threads` is `-1`: expects an integer from 1 to 1024"),
             ("num.stream.threads", "four", "setting `num.stream.threads` is `four`: expects an integer from 1 to 1024"),
+            ("statestore.uncommitted.max.bytes", "-2", "setting `statestore.uncommitted.max.bytes` is `-2`: expects -1 (no bound) or bytes from 0 to 9223372036854775807, or a size such as `64KiB`, `10MB`"),
             ("processing.guarantee", "exactly_once", "setting `processing.guarantee` is `exactly_once`: expects `at_least_once` or `exactly_once_v2`"),
             ("processing.guarantee", "exactly_once_v2", "setting `processing.guarantee` is `exactly_once_v2`: expects `at_least_once`; `exactly_once_v2` is not implemented yet"),
             ("bootstrap.servers", "localhost", "setting `bootstrap.servers` is `localhost`: expects `host:port` in each entry; `localhost` has no port"),
@@ -420,8 +433,10 @@ mod tests {
             ("deserialization.exception.handler", "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler"),
             ("max.task.idle.ms", "-1"),
             ("topology.optimization", "merge.repartition.topics"),
+            ("statestore.uncommitted.max.bytes", "-1"),
         ])
         .expect("valid");
+        assert_eq!(config.runtime.statestore_uncommitted_max_bytes, None);
         assert_eq!(config.runtime.statestore_cache_max_bytes, 0);
         assert_eq!(config.runtime.dsl_store_type, DslStoreType::InMemory);
         assert_eq!(config.runtime.deserialization_exception_handler, ExceptionHandler::Continue);

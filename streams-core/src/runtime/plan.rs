@@ -113,23 +113,40 @@ impl Plan {
         TopicPartition { topic: changelog_topic(&self.config.application_id, store).into(), partition: task.partition }
     }
 
-    /// Opens one store of a task, empty if it is told so.
+    /// Opens one store of a task, empty if it is told so. Rows on disk that cannot be used, because they are damaged or
+    /// something else wrote them, are moved out of the way where a changelog has them too: the store is then empty.
     ///
     /// # Errors
     /// What the engine or the state directory report.
     pub(crate) fn open_store(&self, task: TaskId, spec: &StoreSpec, rows: Rows) -> Result<RestoringStore> {
         let engine = default_engine(&self.config);
-        let opened = match (&self.directory, spec.engine().unwrap_or(engine)) {
-            (Some(directory), EngineKind::RocksDb) => {
-                let task_directory = directory.task_directory(task)?;
-                if rows == Rows::Wiped {
-                    directory.wipe_store(task, spec.name(), spec.is_windowed())?;
-                }
-                spec.open(&task_directory, engine)
-            }
-            _ => spec.open(Path::new(""), engine),
+        let named = |error: Error| error.context(format!("open store {} of task {task}", spec.name()));
+        let (Some(directory), EngineKind::RocksDb) = (&self.directory, spec.engine().unwrap_or(engine)) else {
+            return spec.open(Path::new(""), engine).map_err(named);
         };
-        opened.map_err(|error| error.context(format!("open store {} of task {task}", spec.name())))
+        let task_directory = directory.task_directory(task)?;
+        if rows == Rows::Wiped {
+            directory.wipe_store(task, spec.name(), spec.is_windowed())?;
+        }
+        match spec.open(&task_directory, engine) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && spec.changelog().is_some() => {
+                let moved_to = directory.set_store_aside(task, spec.name(), spec.is_windowed()).map_err(named)?;
+                tracing::warn!(
+                    %task, store = spec.name(), moved_to = %moved_to.display(), error = %error.report(),
+                    "a store's rows on disk cannot be used: they are moved away and restored from the changelog"
+                );
+                spec.open(&task_directory, engine).map_err(named)
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                let message = format!(
+                    "store {} of task {task} cannot be used and has no changelog to restore it from: put a copy of its \
+                     directory there, or move the directory away to begin with an empty store",
+                    spec.name()
+                );
+                Err(error.context(message))
+            }
+            opened => opened.map_err(named),
+        }
     }
 }
 

@@ -26,6 +26,8 @@ const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
 /// Where in a task's directory key-value stores are; each window store has a directory of its own beside it.
 const ROCKSDB_DIRECTORY: &str = "rocksdb";
+/// The end of the name of a store's directory that could not be used.
+const ASIDE: &str = "unusable";
 /// `rwxr-x---`, as Kafka Streams makes its directories.
 const DIRECTORY_MODE: u32 = 0o750;
 /// A lock file that vanishes between open and lock belongs to a clean-up; more of them in a row is no accident.
@@ -83,11 +85,29 @@ impl StateDirectory {
     /// # Errors
     /// [`ErrorKind::Io`] when something of it cannot be deleted.
     pub(crate) fn wipe_store(&self, task: TaskId, store: &str, is_windowed: bool) -> Result<()> {
+        remove_directory(&self.store_directory(task, store, is_windowed))
+    }
+
+    /// Moves the rows of one store of a task out of the way, and answers where to; what was moved there before is
+    /// deleted. The store must be closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when that is refused.
+    pub(crate) fn set_store_aside(&self, task: TaskId, store: &str, is_windowed: bool) -> Result<PathBuf> {
+        let from = self.store_directory(task, store, is_windowed);
+        // No store can have this name.
+        let to = from.with_file_name(format!("{store}~{ASIDE}"));
+        remove_directory(&to)?;
+        fs::rename(&from, &to).context(|| format!("move {} to {}", from.display(), to.display()))?;
+        Ok(to)
+    }
+
+    fn store_directory(&self, task: TaskId, store: &str, is_windowed: bool) -> PathBuf {
         let task_directory = self.root.join(task.to_string());
-        remove_directory(&match is_windowed {
+        match is_windowed {
             true => task_directory.join(store),
             false => task_directory.join(ROCKSDB_DIRECTORY).join(store),
-        })
+        }
     }
 
     /// Deletes the application's whole directory. Opens and locks it first, so that nobody else has it.

@@ -68,10 +68,10 @@ impl StoreSpec {
         use super::engine::{rocks::RocksStore, rocks_window::RocksWindowStore};
         let opened = |store: Result<Box<dyn ByteStore>>| store.context(|| format!("open store `{}`", self.name));
         if self.is_windowed() {
-            let store = RocksWindowStore::open(&task_dir.join(self.name()));
+            let store = RocksWindowStore::open(&task_dir.join(self.name()), &self.schema.format());
             opened(store.map(|store| Box::new(store) as Box<dyn ByteStore>))
         } else {
-            let store = RocksStore::open(&task_dir.join("rocksdb").join(self.name()));
+            let store = RocksStore::open(&task_dir.join("rocksdb").join(self.name()), &self.schema.format());
             opened(store.map(|store| Box::new(store) as Box<dyn ByteStore>))
         }
     }

@@ -73,6 +73,21 @@ impl Schema {
         }
     }
 
+    /// Names the bytes that lie on disk. Rows under another name cannot be read as these, and changelogs tell no
+    /// difference: a change of it is a restoration. The number in front counts changes of the engines' own layout.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) fn format(self) -> String {
+        let keys = match self.keys {
+            KeyShape::Plain => "plain".to_owned(),
+            KeyShape::Window(shape) => format!("windows in segments of {} ms", shape.segment_interval_ms),
+        };
+        let values = match self.values {
+            ValueShape::Plain => "plain",
+            ValueShape::Timestamped => "timestamped",
+        };
+        format!("1: keys {keys}, values {values}")
+    }
+
     /// The window numbers, for a window store.
     pub(crate) fn window(self) -> Option<WindowShape> {
         match self.keys {

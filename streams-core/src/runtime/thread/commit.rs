@@ -42,10 +42,6 @@ use crate::ids::TopicPartition;
 use crate::state::AnyStore;
 use crate::time::Timestamp;
 
-/// A thread whose stores hold more than this in memory commits early: the memory has to end somewhere. Kafka Streams'
-/// default of `statestore.uncommitted.max.bytes`.
-const UNCOMMITTED_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// How far a commit is.
 #[derive(Debug)]
 pub(super) enum Commit {
@@ -92,7 +88,7 @@ impl StreamThread {
             due |= running.task.take_commit_request();
             uncommitted_bytes += running.task.stores().iter().map(AnyStore::uncommitted_bytes).sum::<usize>();
         }
-        if !due && uncommitted_bytes <= UNCOMMITTED_BYTES_MAX {
+        if !due && uncommitted_bytes <= self.uncommitted_bytes_max {
             return Ok(false);
         }
         self.begin_commit(now)

@@ -114,6 +114,10 @@ pub(crate) struct StreamThread {
     committed: BTreeMap<TopicPartition, Option<OffsetAndMetadata>>,
     /// The budget of each cached store in bytes.
     cache_bytes_max: usize,
+    /// What all stores may hold in memory before the thread commits early, in bytes.
+    uncommitted_bytes_max: usize,
+    /// When the first step was.
+    began: Option<Timestamp>,
     pacing: Pacing,
     commit: Commit,
     last_commit: Option<Timestamp>,
@@ -153,6 +157,8 @@ impl StreamThread {
         let restorer = Restorer::new(restore_consumer, plan.restore_listener.clone());
         Ok(Self {
             cache_bytes_max: start::cache_bytes_max(&plan, &assignment),
+            uncommitted_bytes_max: start::uncommitted_bytes_max(&plan),
+            began: None,
             assignment,
             consumer,
             producer: Rc::new(RefCell::new(producer)),
@@ -221,6 +227,7 @@ impl StreamThread {
     }
 
     fn step(&mut self, now: Timestamp) -> Result<()> {
+        self.began.get_or_insert(now);
         self.last_commit.get_or_insert(now);
         let wait = if self.idle { self.wait(now) } else { Duration::ZERO };
         match self.phase {

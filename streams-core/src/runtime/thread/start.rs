@@ -30,13 +30,23 @@ pub(super) fn cache_bytes_max(plan: &Plan, assignment: &[TaskAssignment]) -> usi
     total / runtime.num_stream_threads.max(1) / stores.max(1)
 }
 
+/// What the thread's stores may hold in memory before it commits early: an equal part of
+/// `statestore.uncommitted.max.bytes`.
+pub(super) fn uncommitted_bytes_max(plan: &Plan) -> usize {
+    let runtime = &plan.config.runtime;
+    let total = runtime.statestore_uncommitted_max_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    total.map_or(usize::MAX, |total| total / runtime.num_stream_threads.max(1))
+}
+
 impl StreamThread {
     /// Waits for the committed offsets, then opens all stores and begins to restore them.
     pub(super) fn start(&mut self, now: Timestamp, question: CommitId) -> Result<()> {
         self.consumer.poll(now, self.plan.config.runtime.poll)?;
-        let Some(answer) = self.consumer.committed_outcome(question) else { return Ok(()) };
-        let answer = answer.map_err(|error| error.context("fetch the committed offsets of the application"))?;
-        self.committed = answer.into_iter().collect();
+        match self.consumer.committed_outcome(question) {
+            None => return Ok(()),
+            Some(Ok(answer)) => self.committed = answer.into_iter().collect(),
+            Some(Err(error)) => return self.ask_again(now, error),
+        }
         let mut tasks = Vec::new();
         for assignment in &self.assignment {
             tasks.push((assignment.task, self.plan.open_stores(assignment)?));
@@ -44,6 +54,28 @@ impl StreamThread {
         self.restorer.begin(tasks)?;
         self.phase = Phase::Restoring;
         Ok(())
+    }
+
+    /// Asks for the committed offsets again after an error that may pass, until `task.timeout.ms` is over.
+    #[cold]
+    fn ask_again(&mut self, now: Timestamp, error: Error) -> Result<()> {
+        let timeout = self.plan.config.runtime.task_timeout;
+        if error.kind() != ErrorKind::Retriable {
+            return Err(error.context("fetch the committed offsets of the application"));
+        }
+        if now - self.began.unwrap_or(now) >= timeout {
+            let millis = timeout.as_millis();
+            let message = format!("fetching the committed offsets fails for {millis} ms (task.timeout.ms)");
+            return Err(Error::with_source(ErrorKind::Processing, message, error));
+        }
+        tracing::warn!(error = %error.report(), "fetching the committed offsets fails and is tried again");
+        let inputs: Vec<TopicPartition> = self.owned_inputs().cloned().collect();
+        self.phase = Phase::Starting(self.consumer.begin_committed(&inputs)?);
+        Ok(())
+    }
+
+    fn owned_inputs(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.assignment.iter().flat_map(|task| &task.inputs)
     }
 
     /// Restores stores, and starts the tasks that have theirs.

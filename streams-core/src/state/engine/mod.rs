@@ -20,6 +20,12 @@ pub(crate) mod rocks_window;
 pub(crate) mod row_bytes;
 
 #[cfg(test)]
+#[cfg(feature = "rocksdb")]
+mod damage;
+#[cfg(test)]
+#[cfg(feature = "rocksdb")]
+mod kill;
+#[cfg(test)]
 mod suite;
 
 use std::fmt;

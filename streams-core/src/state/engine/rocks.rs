@@ -3,9 +3,12 @@
 //! RocksDB's own write-ahead log is off: the changelog is the log. Every batch carries the checkpoint in a column
 //! family of its own, and flushes are atomic over all families, so what a crash leaves is the rows and the checkpoint
 //! of one batch: an older state, never a torn one.
+//!
+//! Beside the checkpoint lies the name of the rows' format. It reaches the disk with the first rows, so a database that
+//! has rows and another name, or none, was written by something else and is refused as [`ErrorKind::Corrupt`].
 
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DBPinnableSlice, FlushOptions, Options, ReadOptions, WriteBatch,
@@ -25,23 +28,50 @@ const OFFSETS_FAMILY: &str = "offsets";
 const OFFSET_KEY: &[u8] = b"changelog-offset";
 const STREAM_TIME_KEY: &[u8] = b"stream-time";
 
-/// Says what was tried and failed.
+const FORMAT_KEY: &[u8] = b"format";
+/// What is shown of a format's name that is not ours.
+const FORMAT_SHOWN_MAX: usize = 80;
+
+/// Says what was tried and failed on an open database.
 #[cold]
-pub(super) fn failed(what: &str) -> impl FnOnce(rocksdb::Error) -> Error + '_ {
+pub(super) fn failed<'a>(what: &'a str, path: &'a Path) -> impl FnOnce(rocksdb::Error) -> Error + 'a {
+    move |error| {
+        let path = path.display();
+        match error.kind() {
+            rocksdb::ErrorKind::Corruption => {
+                let message = format!(
+                    "{what} the RocksDB at {path}, which is damaged: stop the application and delete that directory; \
+                     a store with a changelog is restored from it"
+                );
+                Error::with_source(ErrorKind::Corrupt, message, error)
+            }
+            rocksdb::ErrorKind::IOError => {
+                Error::with_source(ErrorKind::Io, format!("{what} the RocksDB at {path}"), error)
+            }
+            _ => Error::with_source(ErrorKind::Store, format!("{what} the RocksDB at {path}"), error),
+        }
+    }
+}
+
+/// Says why a database does not open. What another process holds or the system refuses is not damage; a file that is
+/// not there is.
+#[cold]
+fn not_opened(path: &Path) -> impl FnOnce(rocksdb::Error) -> Error + '_ {
     move |error| {
         let kind = match error.kind() {
-            rocksdb::ErrorKind::Corruption => ErrorKind::Corrupt,
-            rocksdb::ErrorKind::IOError if error.as_ref().contains("lock") => ErrorKind::Locked,
+            rocksdb::ErrorKind::IOError if error.as_ref().contains("No such file") => ErrorKind::Corrupt,
+            rocksdb::ErrorKind::IOError if error.as_ref().contains("/LOCK: ") => ErrorKind::Locked,
             rocksdb::ErrorKind::IOError => ErrorKind::Io,
-            _ => ErrorKind::Store,
+            _ => ErrorKind::Corrupt,
         };
-        Error::with_source(kind, what.to_owned(), error)
+        Error::with_source(kind, format!("open the RocksDB at {}", path.display()), error)
     }
 }
 
 /// An open database with its checkpoint.
 pub(super) struct Database {
     pub(super) db: DB,
+    pub(super) path: PathBuf,
     pub(super) checkpoint: Checkpoint,
     data_options: Options,
     reads: ReadOptions,
@@ -49,26 +79,28 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens or creates the database at `path` with all families that it has.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let what = || format!("open the RocksDB at {}", path.display());
-        std::fs::create_dir_all(path).map_err(|error| Error::with_source(ErrorKind::Io, what(), error))?;
+    /// Opens or creates the database at `path` with all families that it has, for rows of a format.
+    pub(super) fn open(path: &Path, format: &str) -> Result<Self> {
+        std::fs::create_dir_all(path).map_err(|error| {
+            Error::with_source(ErrorKind::Io, format!("make the directory {}", path.display()), error)
+        })?;
         let (database_options, data_options) = (database_options(), data_options());
         let mut names = vec![DEFAULT_FAMILY.to_owned(), OFFSETS_FAMILY.to_owned()];
         if path.join("CURRENT").exists() {
-            names.extend(DB::list_cf(&database_options, path).map_err(failed(&what()))?);
+            names.extend(DB::list_cf(&database_options, path).map_err(not_opened(path))?);
             names.sort();
             names.dedup();
         }
-        let families = names.into_iter().map(|name| {
+        let families = names.iter().map(|name| {
             let options = if name == OFFSETS_FAMILY { offsets_options() } else { data_options.clone() };
             ColumnFamilyDescriptor::new(name, options)
         });
-        let db = DB::open_cf_descriptors(&database_options, path, families).map_err(failed(&what()))?;
+        let db = DB::open_cf_descriptors(&database_options, path, families).map_err(not_opened(path))?;
         let mut writes = WriteOptions::default();
         writes.disable_wal(true);
-        let mut database =
-            Self { db, checkpoint: Checkpoint::default(), data_options, reads: ReadOptions::default(), writes };
+        let (path, reads) = (path.to_owned(), ReadOptions::default());
+        let mut database = Self { db, path, checkpoint: Checkpoint::default(), data_options, reads, writes };
+        database.require_format(format, &names)?;
         database.checkpoint = Checkpoint {
             offset: database.read_number(OFFSET_KEY)?.map(Offset),
             stream_time: database.read_number(STREAM_TIME_KEY)?.map(Timestamp),
@@ -76,21 +108,54 @@ impl Database {
         Ok(database)
     }
 
+    /// Refuses rows of another format, and names that of a database that has no rows.
+    fn require_format(&self, format: &str, families: &[String]) -> Result<()> {
+        let offsets = self.family(OFFSETS_FAMILY)?;
+        let found = self.db.get_cf(offsets, FORMAT_KEY).map_err(failed("read", &self.path))?;
+        if found.as_deref() == Some(format.as_bytes()) {
+            return Ok(());
+        }
+        for family in families.iter().filter(|family| *family != OFFSETS_FAMILY) {
+            let mut rows = self.db.raw_iterator_cf(self.family(family)?);
+            rows.seek_to_first();
+            rows.status().map_err(failed("read", &self.path))?;
+            if rows.valid() {
+                return Err(self.other_format(format, found.as_deref()));
+            }
+        }
+        self.db.put_cf_opt(offsets, FORMAT_KEY, format, &self.writes).map_err(failed("write to", &self.path))
+    }
+
+    #[cold]
+    fn other_format(&self, format: &str, found: Option<&[u8]>) -> Error {
+        let found = found.map_or_else(
+            || "without a format: another program or an older version wrote them".to_owned(),
+            |found| format!("of format `{}`", found[..found.len().min(FORMAT_SHOWN_MAX)].escape_ascii()),
+        );
+        let message =
+            format!("the RocksDB at {} holds rows {found}; this store's format is `{format}`", self.path.display());
+        Error::new(ErrorKind::Corrupt, message)
+    }
+
     /// A family that must be there.
     pub(super) fn family(&self, name: &str) -> Result<&ColumnFamily> {
-        self.db
-            .cf_handle(name)
-            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("the RocksDB has no column family `{name}`")))
+        self.db.cf_handle(name).ok_or_else(|| {
+            let message = format!("the RocksDB at {} has no column family `{name}`", self.path.display());
+            Error::new(ErrorKind::Corrupt, message)
+        })
     }
 
     pub(super) fn create_family(&mut self, name: &str) -> Result<()> {
-        self.db.create_cf(name, &self.data_options).map_err(failed("create a column family"))
+        self.db.create_cf(name, &self.data_options).map_err(failed("create a column family in", &self.path))
     }
 
     fn read_number(&self, key: &[u8]) -> Result<Option<i64>> {
-        let bytes = self.db.get_cf(self.family(OFFSETS_FAMILY)?, key).map_err(failed("read the checkpoint"))?;
+        let bytes = self.db.get_cf(self.family(OFFSETS_FAMILY)?, key).map_err(failed("read", &self.path))?;
         let number = |bytes: Vec<u8>| {
-            let message = || format!("the checkpoint's `{}` holds {} bytes, not 8", key.escape_ascii(), bytes.len());
+            let message = || {
+                let (path, key, length) = (self.path.display(), key.escape_ascii(), bytes.len());
+                format!("the checkpoint of the RocksDB at {path}: `{key}` has {length} bytes, not 8")
+            };
             let array = <[u8; 8]>::try_from(bytes.as_slice()).map_err(|_| Error::new(ErrorKind::Corrupt, message()))?;
             Ok(i64::from_be_bytes(array))
         };
@@ -99,7 +164,7 @@ impl Database {
 
     #[inline]
     pub(super) fn get(&self, family: &ColumnFamily, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>> {
-        self.db.get_pinned_cf_opt(family, key, &self.reads).map_err(failed("read from RocksDB"))
+        self.db.get_pinned_cf_opt(family, key, &self.reads).map_err(failed("read", &self.path))
     }
 
     /// Writes a batch with the checkpoint in it.
@@ -111,7 +176,7 @@ impl Database {
         if let Some(Timestamp(time)) = checkpoint.stream_time {
             batch.put_cf(offsets, STREAM_TIME_KEY, time.to_be_bytes());
         }
-        self.db.write_opt(batch, &self.writes).map_err(failed("write to RocksDB"))?;
+        self.db.write_opt(batch, &self.writes).map_err(failed("write to", &self.path))?;
         self.checkpoint = checkpoint;
         Ok(())
     }
@@ -141,7 +206,7 @@ impl Database {
         }
         while !rows.is_full() {
             let Some((key, value)) = rocks.item() else {
-                rocks.status().map_err(failed("scan RocksDB"))?;
+                rocks.status().map_err(failed("scan", &self.path))?;
                 rows.finish();
                 return Ok(());
             };
@@ -168,7 +233,7 @@ impl Database {
     pub(super) fn flush(&self, data: &[&ColumnFamily]) -> Result<()> {
         let mut families = vec![self.family(OFFSETS_FAMILY)?];
         families.extend(data);
-        self.db.flush_cfs_opt(&families, &FlushOptions::default()).map_err(failed("flush RocksDB"))
+        self.db.flush_cfs_opt(&families, &FlushOptions::default()).map_err(failed("flush", &self.path))
     }
 }
 
@@ -188,8 +253,8 @@ pub(crate) struct RocksStore(Database);
 
 impl RocksStore {
     /// Opens or creates the store at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        Database::open(path).map(Self)
+    pub(crate) fn open(path: &Path, format: &str) -> Result<Self> {
+        Database::open(path, format).map(Self)
     }
 }
 

@@ -27,8 +27,8 @@ pub(crate) struct RocksWindowStore {
 
 impl RocksWindowStore {
     /// Opens or creates the store at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let database = Database::open(path)?;
+    pub(crate) fn open(path: &Path, format: &str) -> Result<Self> {
+        let database = Database::open(path, format)?;
         let segments = segments_of(path)?;
         Ok(Self { database, segments })
     }
@@ -45,7 +45,8 @@ impl RocksWindowStore {
 
 /// The segments that a database has families for.
 fn segments_of(path: &Path) -> Result<BTreeMap<i64, String>> {
-    let names = rocksdb::DB::list_cf(&rocksdb::Options::default(), path).map_err(failed("list the segments"))?;
+    let names =
+        rocksdb::DB::list_cf(&rocksdb::Options::default(), path).map_err(failed("list the segments of", path))?;
     let number = |name: &String| name.strip_prefix(FAMILY_PREFIX)?.parse().ok();
     Ok(names.into_iter().filter_map(|name| Some((number(&name)?, name))).collect())
 }
@@ -111,7 +112,8 @@ impl ByteStore for RocksWindowStore {
 
     fn drop_segments_before(&mut self, segment: i64) -> Result<()> {
         while let Some(entry) = self.segments.first_entry().filter(|entry| *entry.key() < segment) {
-            self.database.db.drop_cf(entry.get()).map_err(failed("drop an expired segment"))?;
+            let dropped = self.database.db.drop_cf(entry.get());
+            dropped.map_err(failed("drop an expired segment of", &self.database.path))?;
             entry.remove();
         }
         Ok(())

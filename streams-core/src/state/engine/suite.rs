@@ -11,6 +11,9 @@ use super::memory::MemoryStore;
 use super::memory_window::MemoryWindowStore;
 use super::*;
 
+#[cfg(feature = "rocksdb")]
+const FORMAT: &str = "1: what this suite writes";
+
 #[derive(Debug, Clone, Copy)]
 enum Engine {
     Memory,
@@ -27,9 +30,9 @@ impl Engine {
             Self::Memory => Box::new(MemoryStore::default()),
             Self::MemoryWindow => Box::new(MemoryWindowStore::default()),
             #[cfg(feature = "rocksdb")]
-            Self::Rocks => Box::new(rocks::RocksStore::open(_path).unwrap()),
+            Self::Rocks => Box::new(rocks::RocksStore::open(_path, FORMAT).unwrap()),
             #[cfg(feature = "rocksdb")]
-            Self::RocksWindow => Box::new(rocks_window::RocksWindowStore::open(_path).unwrap()),
+            Self::RocksWindow => Box::new(rocks_window::RocksWindowStore::open(_path, FORMAT).unwrap()),
         }
     }
 }
@@ -206,7 +209,7 @@ fn segments_are_dropped_whole(#[case] engine: Engine) {
 #[test]
 fn a_locked_directory_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let _store = rocks::RocksStore::open(dir.path()).unwrap();
-    let error = rocks::RocksStore::open(dir.path()).err().expect("the directory is in use");
+    let _store = rocks::RocksStore::open(dir.path(), FORMAT).unwrap();
+    let error = rocks::RocksStore::open(dir.path(), FORMAT).err().expect("the directory is in use");
     assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
 }
