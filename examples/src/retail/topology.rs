@@ -122,8 +122,7 @@ fn demand(moves: &KStream<String, Movement>) -> KTable<String, History> {
             let day = calendar::day_of(window.window.start);
             (window.key.clone(), DayUnits { day, units: demand.units })
         })
-        .repartition_with(Repartitioned::named("demand-days").partitions(PRODUCT_PARTITIONS))
-        .group_by_key()
+        .group_by_key_with(Grouped::named("demand-days"))
         .aggregate_with(Materialized::named("demand-history"), History::default, |_, day, history| history.set(*day))
 }
 
