@@ -149,7 +149,13 @@ final class Run {
         }
         result.put("fails", failure.getClass().getSimpleName());
         result.put("fails_at", step);
-        result.put("failure", cause.getClass().getSimpleName() + ": " + Oracle.firstLine(cause.getMessage()));
+        result.put("failure", said(cause));
+    }
+
+    /** @return the class, and the message when it is Kafka's own: what Java says differs from one JVM to the next */
+    private static String said(Throwable cause) {
+        String name = cause.getClass().getSimpleName();
+        return cause.getClass().getName().startsWith("java.") ? name : name + ": " + Oracle.firstLine(cause.getMessage());
     }
 
     private JsonNode decoded(ProducerRecord<byte[], byte[]> each) {
