@@ -68,6 +68,10 @@ public final class Main {
                 } catch (Mistake mistake) {
                     System.err.println(file.getFileName() + ": " + mistake.getMessage());
                     mistakes++;
+                } catch (RuntimeException failure) {
+                    System.err.println(file.getFileName() + ": case `" + each.path("name").asText() + "`: the oracle fails:");
+                    failure.printStackTrace();
+                    mistakes++;
                 }
             }
             if (mistakes == mistakesBefore) {
