@@ -133,8 +133,25 @@ impl Broker {
         handlers::handle(self, context, request, now)
     }
 
-    /// Lets the time pass: answers requests whose deadline has come.
+    /// Fails, and takes every partition offline, when the data directory is no longer the one that was opened.
+    fn check_data_dir(&self) {
+        let Err(error) = self.data_dir.check_present() else { return };
+        let reason = error.report();
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_some() {
+            return;
+        }
+        tracing::error!("{reason}");
+        *failure = Some(reason.clone());
+        drop(failure);
+        for topic in self.topics.all() {
+            topic.partitions.iter().for_each(|partition| partition.take_offline(&reason));
+        }
+    }
+
+    /// Lets the time pass: answers requests whose deadline has come, and looks whether the data directory is there.
     pub fn tick(&self, now: Timestamp) {
+        self.check_data_dir();
         self.purgatory.expire(now);
     }
 
@@ -155,11 +172,12 @@ impl Broker {
     /// [`Self::sync`] with the syncs of several partitions run by `run`, which returns when all are done.
     pub(crate) fn sync_with(&self, run: impl FnOnce(Vec<Box<dyn FnOnce() + Send>>)) -> bool {
         let _one_at_a_time = self.sync_round.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_data_dir();
         self.sync_queue.take().run(&self.failure, run)
     }
 
-    /// Why a log had to stop, if one did: a sync failed, and what the disk holds is unknown until a restart verifies it.
-    /// The other logs go on; a program that serves should end and be started again.
+    /// Why a log had to stop, if one did: a sync failed, and what the disk holds is unknown until a restart verifies it;
+    /// or the data directory is gone. Other logs go on; a program that serves should end and be started again.
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

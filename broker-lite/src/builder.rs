@@ -96,7 +96,7 @@ impl BrokerBuilder {
             (None, None) => Arc::new(MemoryDisk::ephemeral()),
             (None, Some(path)) => {
                 data_dir::check_real(path, config.free_bytes_min)?;
-                Arc::new(RealDisk)
+                Arc::new(RealDisk::below(path))
             }
         };
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));

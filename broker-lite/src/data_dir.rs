@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Names never become paths: directories are named by topic id. A directory that is not ours is refused, and nothing
-//! in it is touched. State files are replaced whole.
+//! in it is touched; so is one that others may write to, and one that lost what says what it holds. State files are
+//! replaced whole. A directory that is deleted, replaced or unmounted while the broker runs is noticed
+//! ([`DataDir::check_present`]) before a change to it and before the next write is acknowledged.
 
 use std::io::ErrorKind as IoKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -28,8 +30,15 @@ const FORMAT: u32 = 1;
 const OWNER: &str = "owner.lock";
 const IDENTITY: &str = "broker.json";
 const TOPICS: &str = "topics";
+/// Topics, ids, configs and leader epochs; [`crate::topics`] knows what is in it.
+pub(crate) const CATALOGUE: &str = "catalogue.json";
+/// Mode bits by which others than the owner may write.
+const OTHERS_WRITE: u32 = 0o022;
+const EVERYONE_WRITES: u32 = 0o002;
+/// The mode bit of directories in which only the owner of a file may remove it.
+const STICKY: u32 = 0o1000;
 /// Everything that belongs into a data directory; `lost+found` is made by file systems.
-const KNOWN: &[&str] = &[OWNER, IDENTITY, TOPICS, "catalogue.json", "producer_ids.json", "lost+found"];
+const KNOWN: &[&str] = &[OWNER, IDENTITY, TOPICS, CATALOGUE, "producer_ids.json", "lost+found"];
 /// How many unexpected names a refusal lists.
 const NAMES_LISTED: usize = 3;
 /// No state file is larger: 20,000 partitions need a few megabytes.
@@ -63,10 +72,26 @@ impl DataDir {
             refuse_foreign_content(path, &names)?;
         }
         let lock = disk.lock(&path.join(OWNER), owner)?;
+        refuse_loss(&*disk, path, &names)?;
         let cluster_id = identify(&*disk, path, new_cluster_id)?;
         let topics = path.join(TOPICS);
         disk.create_dir_all(&topics).context(|| format!("create {}", topics.display()))?;
         Ok(Self { disk, path: path.to_owned(), cluster_id, owner: Mutex::new(Some(lock)) })
+    }
+
+    /// Fails when the directory is no longer the one that was opened: what is written then is lost, or lies elsewhere.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] with the directory and what became of it.
+    pub(crate) fn check_present(&self) -> Result<()> {
+        let owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Err(error)) = owner.as_ref().map(|owner| owner.check()) else { return Ok(()) };
+        let message = format!(
+            "data directory {} was deleted, replaced or unmounted while the broker ran: put it back, or restore it from \
+             a backup, before the next start",
+            self.path.display()
+        );
+        Err(Error::with_source(ErrorKind::Io, message, error))
     }
 
     /// The id of the cluster whose data this is.
@@ -103,6 +128,7 @@ impl DataDir {
     /// # Errors
     /// When the file cannot be written; the old bytes are then still there.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.check_present()?;
         let file = self.path.join(name);
         replace_file(&*self.disk, &file, bytes).context(|| format!("replace {}", file.display()))
     }
@@ -119,8 +145,9 @@ pub(crate) fn check_real(path: &Path, free_bytes_min: u64) -> Result<()> {
             return refuse("is a symbolic link: name the directory itself".to_owned());
         }
         Ok(found) if !found.is_dir() => return refuse("is a file: choose another --data-dir".to_owned()),
+        Ok(found) => check_rights(path, &found)?,
         Err(error) if error.kind() != IoKind::NotFound => return Err(cannot_write(path, error)),
-        _ => {}
+        Err(_) => {}
     }
     if path.exists() && rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_err() {
         return Err(cannot_write(path, IoKind::PermissionDenied.into()));
@@ -132,6 +159,26 @@ pub(crate) fn check_real(path: &Path, free_bytes_min: u64) -> Result<()> {
     let free = space.f_bavail.saturating_mul(space.f_frsize);
     if free < free_bytes_min {
         return refuse(format!("has {free} B free and the broker needs {free_bytes_min} B to start: free some space"));
+    }
+    Ok(())
+}
+
+/// Refuses a directory in which someone else than this user could change or exchange files.
+fn check_rights(path: &Path, found: &std::fs::Metadata) -> Result<()> {
+    let refuse = |why: String| Err(Error::new(ErrorKind::Io, format!("data directory {} {why}", path.display())));
+    let (uid, mode) = (rustix::process::geteuid().as_raw(), found.mode() & 0o7777);
+    if found.uid() != uid {
+        let owner = found.uid();
+        return refuse(format!("belongs to uid {owner} and this program runs as uid {uid}: run it as its owner"));
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return refuse(format!("has mode {mode:o}, which lets others write to it: take that away with chmod go-w"));
+    }
+    let parent = path.canonicalize().ok().and_then(|path| std::fs::metadata(path.parent()?).ok());
+    let parent_mode = parent.map_or(0, |parent| parent.mode() & 0o7777);
+    if parent_mode & EVERYONE_WRITES != 0 && parent_mode & STICKY == 0 {
+        let remedy = "choose a place where others cannot put another directory in its place";
+        return refuse(format!("lies in a directory of mode {parent_mode:o}, to which everyone may write: {remedy}"));
     }
     Ok(())
 }
@@ -166,6 +213,25 @@ fn refuse_foreign_content(path: &Path, names: &[String]) -> Result<()> {
             if foreign.len() > NAMES_LISTED { ", .." } else { "" }
         ),
     ))
+}
+
+/// Refuses a directory with data but without the file that says whose or what it is: a start would take it for new and
+/// remove what it does not know.
+fn refuse_loss(disk: &dyn Disk, path: &Path, names: &[String]) -> Result<()> {
+    let has = |name: &str| names.iter().any(|found| found == name);
+    let topics = if has(TOPICS) { disk.list(&path.join(TOPICS)) } else { Ok(Vec::new()) };
+    let topics = topics.context(|| format!("list {}", path.join(TOPICS).display()))?;
+    let missing = match () {
+        () if !has(IDENTITY) && (has(CATALOGUE) || !topics.is_empty()) => IDENTITY,
+        () if !has(CATALOGUE) && !topics.is_empty() => CATALOGUE,
+        () => return Ok(()),
+    };
+    let message = format!(
+        "data directory {} holds {} topics but no {missing}: restore the file from a backup; nothing was changed",
+        path.display(),
+        topics.len()
+    );
+    Err(Error::new(ErrorKind::Corrupt, message))
 }
 
 fn identify(disk: &dyn Disk, path: &Path, new_cluster_id: Uuid) -> Result<String> {
@@ -226,15 +292,17 @@ mod tests {
 
     fn open(path: &Path) -> Result<DataDir> {
         check_real(path, 0)?;
-        DataDir::open(Arc::new(RealDisk), path, "4711", Uuid::from_u128(1))
+        DataDir::open(Arc::new(RealDisk::below(path)), path, "4711", Uuid::from_u128(1))
     }
 
     #[test]
     fn the_cluster_id_stays() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("data/inner");
-        let first =
-            DataDir::open(Arc::new(RealDisk), &path, "1", Uuid::from_u128(1)).expect("made").cluster_id().to_owned();
+        let first = DataDir::open(Arc::new(RealDisk::below(&path)), &path, "1", Uuid::from_u128(1))
+            .expect("made")
+            .cluster_id()
+            .to_owned();
         assert_eq!(first, "AAAAAAAAAAAAAAAAAAAAAQ");
         let again = open(&path).expect("opened");
         assert_eq!(again.cluster_id(), first);

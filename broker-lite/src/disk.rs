@@ -9,13 +9,13 @@
 //! - A failed [`DiskFile::sync`] says that the content since the last sync is unknown. It must not be retried.
 //! - A failed write may have written any prefix.
 //! - Paths are made of numbers, ids and fixed words, never of names that a client chose. The last component is never
-//!   followed when it is a symbolic link.
+//!   followed when it is a symbolic link, and below the root of a [`RealDisk`] no other one is either.
 //! - Files are private to their owner (0600), and so are directories (0700).
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,7 +98,13 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
 }
 
 /// Holds a directory for this process until dropped.
-pub trait DiskLock: fmt::Debug + Send + Sync {}
+pub trait DiskLock: fmt::Debug + Send + Sync {
+    /// Whether the directory that was locked is still the one at its path, and not deleted, replaced or unmounted.
+    ///
+    /// # Errors
+    /// What became of it.
+    fn check(&self) -> io::Result<()>;
+}
 
 /// The whole content of a small file.
 ///
@@ -155,16 +161,47 @@ pub fn remove_if_exists(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 }
 
 /// The machine's own file system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RealDisk;
+#[derive(Debug, Clone, Default)]
+pub struct RealDisk {
+    root: Option<PathBuf>,
+}
+
+impl RealDisk {
+    /// The file system below a directory, where it follows no symbolic link. It is for one owner's data: who can write
+    /// there between a look at a path and its use is the owner.
+    pub fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: Some(root.into()) }
+    }
+
+    /// Refuses a path that leads through a symbolic link at or below the root, or is one.
+    fn refuse_links(&self, path: &Path) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        let Ok(below) = path.strip_prefix(root) else { return Ok(()) };
+        let mut at = root.clone();
+        for part in std::iter::once(Path::new("")).chain(below.iter().map(Path::new)) {
+            at.push(part);
+            match std::fs::symlink_metadata(&at) {
+                Ok(found) if found.is_symlink() => {
+                    let message = format!("{} is a symbolic link: put what it stands for in its place", at.display());
+                    return Err(io::Error::other(message));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        self.refuse_links(path)?;
         let file = options(mode).open(path)?;
         Ok(Arc::new(RealFile(file)))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.refuse_links(path)?;
         let mut missing: Vec<&Path> = Vec::new();
         let mut at = Some(path);
         while let Some(dir) = at.filter(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()) {
@@ -183,6 +220,7 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.refuse_links(dir)?;
         let mut names = Vec::new();
         for entry in std::fs::read_dir(dir)? {
             // A name that is not UTF-8 is none of ours.
@@ -195,14 +233,18 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.refuse_links(from)?;
+        self.refuse_links(to)?;
         std::fs::rename(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.refuse_links(path)?;
         std::fs::remove_file(path)
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.refuse_links(path)?;
         std::fs::remove_dir_all(path)
     }
 
@@ -211,6 +253,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path, owner: &str) -> Result<Box<dyn DiskLock>> {
+        self.refuse_links(path).context(|| format!("open {}", path.display()))?;
         let mut file = options(OpenMode::Create).open(path).context(|| format!("open {}", path.display()))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -225,7 +268,7 @@ impl Disk for RealDisk {
         file.set_len(0)
             .and_then(|()| file.write_all(owner.as_bytes()))
             .context(|| format!("write {}", path.display()))?;
-        Ok(Box::new(RealLock(file)))
+        Ok(Box::new(RealLock { file, path: path.to_owned() }))
     }
 }
 
@@ -285,9 +328,20 @@ impl DiskFile for RealFile {
 
 /// The lock goes with the file handle.
 #[derive(Debug)]
-struct RealLock(#[expect(dead_code, reason = "held for its lock")] File);
+struct RealLock {
+    file: File,
+    path: PathBuf,
+}
 
-impl DiskLock for RealLock {}
+impl DiskLock for RealLock {
+    fn check(&self) -> io::Result<()> {
+        let (held, found) = (self.file.metadata()?, std::fs::symlink_metadata(&self.path)?);
+        if (held.dev(), held.ino()) == (found.dev(), found.ino()) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("{} is another file now", self.path.display())))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -297,7 +351,7 @@ mod tests {
     /// Both disks do the same through the trait.
     fn each_disk(check: impl Fn(&dyn Disk, &Path)) {
         let dir = tempfile::tempdir().unwrap();
-        check(&RealDisk, dir.path());
+        check(&RealDisk::below(dir.path()), dir.path());
         let memory = memory::MemoryDisk::new();
         memory.create_dir_all(Path::new("/data")).unwrap();
         check(&memory, Path::new("/data"));
@@ -349,13 +403,47 @@ mod tests {
     #[test]
     fn real_files_are_private_and_links_are_not_followed() {
         let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::default();
         let sub = dir.path().join("sub");
-        RealDisk.create_dir_all(&sub).unwrap();
+        disk.create_dir_all(&sub).unwrap();
         let path = sub.join("x");
-        RealDisk.open(&path, OpenMode::Create).unwrap();
+        disk.open(&path, OpenMode::Create).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, FILE_MODE);
         assert_eq!(std::fs::metadata(&sub).unwrap().permissions().mode() & 0o777, DIR_MODE);
         std::os::unix::fs::symlink(&path, sub.join("link")).unwrap();
-        assert!(RealDisk.open(&sub.join("link"), OpenMode::Read).is_err());
+        assert!(disk.open(&sub.join("link"), OpenMode::Read).is_err());
+    }
+
+    /// B106: whatever the operation, and wherever the link is.
+    #[test]
+    fn below_its_root_a_disk_goes_through_no_link() {
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let theirs = elsewhere.path().join("theirs");
+        std::fs::create_dir(&theirs).unwrap();
+        std::fs::write(theirs.join("x"), b"x").unwrap();
+        let root = dir.path().join("data");
+        let disk = RealDisk::below(&root);
+        disk.create_dir_all(&root.join("real")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), root.join("link")).unwrap();
+        let through = root.join("link/theirs");
+        let refused = [
+            disk.open(&through.join("x"), OpenMode::Write).map(drop),
+            disk.open(&through.join("new"), OpenMode::Create).map(drop),
+            disk.list(&through).map(drop),
+            disk.create_dir_all(&through.join("sub")),
+            disk.rename(&through.join("x"), &root.join("real/x")),
+            disk.rename(&root.join("real"), &through.join("y")),
+            disk.remove_file(&through.join("x")),
+            disk.remove_dir_all(&through),
+            disk.remove_dir_all(&root.join("link")),
+        ];
+        let link = format!("{} is a symbolic link", root.join("link").display());
+        for (outcome, number) in refused.into_iter().zip(0..) {
+            let error = outcome.expect_err("it leads away").to_string();
+            assert!(error.contains(&link), "operation {number}: {error}");
+        }
+        assert_eq!(disk.lock(&through.join("lock"), "1").unwrap_err().kind(), ErrorKind::Io);
+        assert_eq!(std::fs::read_dir(&theirs).unwrap().count(), 1, "nothing of theirs was touched");
+        disk.open(&root.join("real/x"), OpenMode::Create).unwrap();
     }
 }

@@ -6,13 +6,16 @@
 //! deadline, then try once more.
 //!
 //! No lock of this module is held while a request is tried.
+//!
+//! Deadlines are times of a wall clock, which may be set back: then they move with it, so that nobody waits for the
+//! hour that comes a second time. A clock that is set forward makes waiting requests due, which harms nobody.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use streams_core::time::Timestamp;
+use streams_core::time::{duration_ms, Timestamp};
 
 /// A request that waits.
 pub(crate) trait Delayed: Send + Sync {
@@ -102,16 +105,42 @@ struct Queue {
     sweep_at: usize,
     /// The deadline the timer sleeps towards, while it sleeps.
     timer_target: Option<Timestamp>,
+    /// The latest time seen since the clock was last set back.
+    seen: Option<Timestamp>,
     is_closed: bool,
+}
+
+/// A time that is less than this before one already seen was read earlier, by another thread.
+const SET_BACK_MIN: Duration = Duration::from_secs(1);
+
+impl Queue {
+    /// Takes note of the time, and moves the deadlines when the clock was set back.
+    fn observe(&mut self, now: Timestamp) {
+        let set_back = self.seen.map_or(Duration::ZERO, |seen| seen - now);
+        if set_back < SET_BACK_MIN {
+            self.seen = self.seen.max(Some(now));
+            return;
+        }
+        self.seen = Some(now);
+        let parked = std::mem::take(&mut self.by_deadline);
+        let by_ms = duration_ms(set_back);
+        let moved = parked.into_iter().map(|((deadline, number), delayed)| {
+            let deadline = Timestamp(deadline.0.saturating_sub(by_ms));
+            ((deadline, number), delayed)
+        });
+        self.by_deadline = moved.collect();
+    }
 }
 
 /// Below this many parked requests the purgatory does not look for finished ones.
 const PARKED_UNSWEPT: usize = 256;
 
 impl Purgatory {
-    /// Parks a request until `deadline` at the latest.
-    pub(crate) fn park(&self, delayed: Arc<dyn Delayed>, deadline: Timestamp) {
+    /// Parks a request for as long as `wait` at the most.
+    pub(crate) fn park(&self, delayed: Arc<dyn Delayed>, now: Timestamp, wait: Duration) {
+        let deadline = now + wait;
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.observe(now);
         if queue.by_deadline.len() >= queue.sweep_at.max(PARKED_UNSWEPT) {
             queue.by_deadline.retain(|_, parked| !parked.is_done());
             queue.sweep_at = queue.by_deadline.len() * 2;
@@ -128,6 +157,7 @@ impl Purgatory {
     pub(crate) fn expire(&self, now: Timestamp) {
         let due = {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.observe(now);
             let later = queue.by_deadline.split_off(&(Timestamp(now.0.saturating_add(1)), 0));
             std::mem::replace(&mut queue.by_deadline, later)
         };
@@ -155,6 +185,7 @@ impl Purgatory {
         if queue.is_closed {
             return false;
         }
+        queue.observe(now);
         let limit = now + at_most;
         let target = queue.by_deadline.keys().next().map_or(limit, |(deadline, _)| limit.min(*deadline));
         let wait = target - now;
@@ -203,12 +234,28 @@ mod tests {
     fn a_deadline_completes_what_is_due_and_nothing_else() {
         let purgatory = Purgatory::default();
         let (early, late) = (Arc::new(Probe::default()), Arc::new(Probe::default()));
-        purgatory.park(Arc::clone(&early) as Arc<dyn Delayed>, Timestamp(10));
-        purgatory.park(Arc::clone(&late) as Arc<dyn Delayed>, Timestamp(11));
+        purgatory.park(Arc::clone(&early) as Arc<dyn Delayed>, Timestamp(0), Duration::from_millis(10));
+        purgatory.park(Arc::clone(&late) as Arc<dyn Delayed>, Timestamp(0), Duration::from_millis(11));
         purgatory.expire(Timestamp(9));
         assert!(!early.is_done());
         purgatory.expire(Timestamp(10));
         assert!(early.is_done() && !late.is_done());
+    }
+
+    /// B68.
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nobody_waiting_longer() {
+        let hour_ms = 3_600_000;
+        let purgatory = Purgatory::default();
+        let probe = Arc::new(Probe::default());
+        purgatory.park(Arc::clone(&probe) as Arc<dyn Delayed>, Timestamp(2 * hour_ms), Duration::from_millis(500));
+        // A thread that read the clock a moment before another is not a clock that was set back.
+        purgatory.expire(Timestamp(2 * hour_ms - 999));
+        purgatory.expire(Timestamp(hour_ms));
+        purgatory.expire(Timestamp(hour_ms + 499));
+        assert!(!probe.is_done());
+        purgatory.expire(Timestamp(hour_ms + 500));
+        assert!(probe.is_done());
     }
 
     #[test]

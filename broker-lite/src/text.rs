@@ -3,29 +3,17 @@
 //! Everything a client can choose (names, ids, addresses in messages) goes through [`escape`] before it is printed, so
 //! that no log line can be forged and no terminal commanded.
 
+use streams_core::error::escaped;
+
 /// How much of a peer's text is printed: enough to recognise it.
 const PRINTED_CHARS_MAX: usize = 256;
 
 /// The text with control and direction-changing characters escaped, cut to a printable length.
 pub(crate) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len().min(PRINTED_CHARS_MAX));
-    for (count, character) in text.chars().enumerate() {
-        if count == PRINTED_CHARS_MAX {
-            safe.push('…');
-            break;
-        }
-        if character.is_control() || is_direction_mark(character) {
-            safe.extend(character.escape_unicode());
-        } else {
-            safe.push(character);
-        }
+    match text.char_indices().nth(PRINTED_CHARS_MAX) {
+        Some((at, _)) => escaped(&text[..at]) + "…",
+        None => escaped(text),
     }
-    safe
-}
-
-/// Characters that reorder or hide the text around them.
-fn is_direction_mark(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

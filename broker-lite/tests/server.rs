@@ -94,6 +94,7 @@ fn assert_closes(fixture: &Fixture, bytes: &[u8]) {
     fixture.assert_alive();
 }
 
+/// B79, B81, B82, B83, B84.
 #[test]
 fn malformed_frames_end_the_connection() {
     let fixture = Fixture::start(|config| config.frame_bytes_max = 1 << 20);
@@ -161,6 +162,7 @@ fn answers_leave_in_the_order_of_the_requests() {
     assert_eq!(read_answer(&mut stream, ApiKey::Metadata, 9).0, 3);
 }
 
+/// B80.
 #[test]
 fn slow_peers_lose_their_place() {
     let fixture = Fixture::start(|config| {
@@ -177,6 +179,7 @@ fn slow_peers_lose_their_place() {
     assert!(is_closed(&mut stream), "a peer that went silent");
 }
 
+/// B80.
 #[test]
 fn one_connection_too_many_is_closed_and_its_place_comes_back() {
     let fixture = Fixture::start(|config| config.connections_max = 1);

@@ -149,9 +149,35 @@ impl<T> ResultExt<T> for Result<T, std::io::Error> {
     }
 }
 
+/// Text that someone else chose, made safe for messages, logs and terminals: control and direction-changing characters
+/// are escaped, so that no line can be forged and no terminal commanded.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_direction_mark(character) {
+            safe.extend(character.escape_unicode());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// Characters that reorder or hide the text around them.
+fn is_direction_mark(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// B84.
+    #[test]
+    fn commands_to_terminals_are_escaped() {
+        assert_eq!(escaped("plain-1 ü"), "plain-1 ü");
+        assert_eq!(escaped("a\r\n\u{1b}[2J\0\u{9b}\u{202e}b"), "a\\u{d}\\u{a}\\u{1b}[2J\\u{0}\\u{9b}\\u{202e}b");
+    }
 
     #[test]
     fn an_error_is_one_word_and_reports_its_chain() {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use streams_core::error::escaped;
 use streams_core::{Error, Result, ResultExt as _};
 
 /// Writes a line of results, or several, with one call: a reader may close the pipe after what it wanted to see.
@@ -14,9 +15,9 @@ pub(super) fn line(text: &str) -> Result<()> {
     stdout.write_all(bytes.as_bytes()).and_then(|()| stdout.flush()).context(|| "write to stdout".to_owned())
 }
 
-/// Writes a complaint; where that fails too, nobody listens.
+/// Writes a complaint, which may quote a broker; where that fails too, nobody listens.
 pub(super) fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "error: {text}");
+    let _ = writeln!(io::stderr(), "error: {}", escaped(text));
 }
 
 /// Whether an error means that the reader of our output has gone, as `head` does.

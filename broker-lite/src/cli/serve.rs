@@ -38,6 +38,9 @@ impl Serve {
         if self.data_dir.starts_with("/tmp") || self.data_dir.starts_with("/var/tmp") {
             tracing::warn!("data directory {} is temporary: the system may delete it", self.data_dir.display());
         }
+        if rustix::process::geteuid().is_root() {
+            tracing::warn!("the broker runs as root and needs no such rights: give it a user of its own");
+        }
         let mut config = ServerConfig::new(self.listen);
         config.insecure_allow_remote = self.insecure_allow_remote;
         let broker = Broker::builder()

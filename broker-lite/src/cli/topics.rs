@@ -2,6 +2,7 @@
 
 use clap::Args;
 use streams_core::client::admin::{Admin, NewTopic, OffsetSpec, TopicConfigs, TopicDescription};
+use streams_core::error::escaped;
 use streams_core::protocol::ErrorCode;
 use streams_core::{Result, TopicPartition};
 
@@ -75,7 +76,7 @@ impl Topics {
         }
         for (name, outcome) in admin.create_topics(&[new])? {
             match outcome {
-                Ok(_) => output::line(&format!("Created topic {name}."))?,
+                Ok(_) => output::line(&format!("Created topic {}.", escaped(&name)))?,
                 Err(refusal) if self.if_not_exists && refusal.code == ErrorCode::TOPIC_ALREADY_EXISTS => {}
                 Err(refusal) => return Err(refusal.into()),
             }
@@ -96,7 +97,7 @@ impl Topics {
     fn list(&self, admin: &mut Admin) -> Result<()> {
         let topics = admin.list_topics()?;
         let shown = topics.iter().filter(|topic| !(self.exclude_internal && topic.is_internal));
-        shown.into_iter().try_for_each(|topic| output::line(&topic.name))
+        shown.into_iter().try_for_each(|topic| output::line(&escaped(&topic.name)))
     }
 
     fn describe(&self, admin: &mut Admin) -> Result<()> {
@@ -126,10 +127,11 @@ impl Topics {
 fn describe_one(admin: &mut Admin, topic: &TopicDescription, configs: &TopicConfigs) -> Result<()> {
     let own = configs.0.iter().filter(|(_, config)| config.is_set_on_topic);
     let own = own.map(|(name, config)| format!("{name}={}", config.value.as_deref().unwrap_or("")));
-    let own = own.collect::<Vec<_>>().join(",");
+    let own = escaped(&own.collect::<Vec<_>>().join(","));
     let TopicDescription { name, partitions, .. } = topic;
+    let shown = escaped(name);
     let id = base64_id(topic.topic_id);
-    output::line(&format!("Topic: {name}\tTopicId: {id}\tPartitionCount: {partitions}\tConfigs: {own}"))?;
+    output::line(&format!("Topic: {shown}\tTopicId: {id}\tPartitionCount: {partitions}\tConfigs: {own}"))?;
     for index in 0..*partitions {
         let partition = TopicPartition::new(name.as_str(), index);
         let wanted = [(partition.clone(), OffsetSpec::Earliest)];
@@ -139,7 +141,7 @@ fn describe_one(admin: &mut Admin, topic: &TopicDescription, configs: &TopicConf
             found.into_iter().find_map(|(_, outcome)| outcome.ok()).unwrap_or(streams_core::Offset(-1))
         };
         let (earliest, latest) = (offset(earliest), offset(latest));
-        output::line(&format!("\tTopic: {name}\tPartition: {index}\tEarliest: {earliest}\tLatest: {latest}"))?;
+        output::line(&format!("\tTopic: {shown}\tPartition: {index}\tEarliest: {earliest}\tLatest: {latest}"))?;
     }
     Ok(())
 }

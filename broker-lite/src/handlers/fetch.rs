@@ -3,7 +3,8 @@
 //! The first partition that has data returns at least one whole batch whatever the limits say, so that no consumer
 //! gets stuck at a large batch (KIP-74). A fetch that finds less than `min_bytes` and no error is parked: every
 //! partition it asks for holds it, and the deadline is `max_wait_ms` away. Fetch sessions are declined: every answer
-//! carries session id 0, and clients then name their partitions each time (KIP-227 allows it).
+//! carries session id 0, and clients then name their partitions each time (KIP-227 allows it). A request that goes on
+//! with a session, whatever its id, is told that there is none.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,8 +29,11 @@ const READ_COMMITTED: i8 = 1;
 /// An epoch of -1 is not checked.
 const NO_EPOCH: i32 = -1;
 
+/// The epochs of requests that name all their partitions: one asks for a session, the other for none.
+const FULL_FETCH_EPOCHS: [i32; 2] = [0, -1];
+
 pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> Reply {
-    if request.session_id != 0 && request.session_epoch > 0 {
+    if !FULL_FETCH_EPOCHS.contains(&request.session_epoch) {
         let response = FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..FetchResponse::default() };
         return Reply::Now(response.into());
     }
@@ -44,7 +48,7 @@ pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> 
     }
     let (ticket, completer) = Ticket::pair();
     let delayed = Arc::new(DelayedFetch { plan, bytes_min, completer: Mutex::new(Some(completer)) });
-    delayed.park(broker, now + wait);
+    delayed.park(broker, now, wait);
     Reply::Later(ticket)
 }
 
@@ -170,13 +174,13 @@ pub(crate) struct DelayedFetch {
 
 impl DelayedFetch {
     /// Registers everywhere, then looks once more: an append in between found nobody to wake.
-    fn park(self: Arc<Self>, broker: &Broker, deadline: Timestamp) {
+    fn park(self: Arc<Self>, broker: &Broker, now: Timestamp, wait: Duration) {
         for planned in self.plan.topics.iter().flat_map(|topic| &topic.partitions) {
             if let Ok(partition) = &planned.found {
                 partition.waiters().add(Arc::clone(&self) as Arc<dyn Delayed>);
             }
         }
-        broker.purgatory().park(Arc::clone(&self) as Arc<dyn Delayed>, deadline);
+        broker.purgatory().park(Arc::clone(&self) as Arc<dyn Delayed>, now, wait);
         self.try_complete(false);
     }
 }

@@ -54,7 +54,8 @@ fn one(broker: &Broker, wanted: MetadataRequestTopic, may_create: bool, now: Tim
             Err(refusal) => refusal.code,
         },
     };
-    MetadataResponseTopic { error_code, name: Some(name), topic_id, ..MetadataResponseTopic::default() }
+    let is_internal = names::is_internal(&name);
+    MetadataResponseTopic { error_code, name: Some(name), topic_id, is_internal, ..MetadataResponseTopic::default() }
 }
 
 /// Creates a topic because someone asked about it. Of two who ask at once, one creates and the other finds it.

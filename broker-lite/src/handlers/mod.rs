@@ -52,7 +52,7 @@ pub(crate) fn handle(broker: &Broker, context: &Context, request: Request, now: 
         Request::ApiVersions(request) => Reply::Now(api_versions::handle(context, &request).into()),
         Request::Metadata(request) => Reply::Now(metadata::handle(broker, context, request, now).into()),
         Request::DescribeCluster(request) => Reply::Now(metadata::describe_cluster(broker, &request).into()),
-        Request::Produce(request) => produce::handle(broker, request, now),
+        Request::Produce(request) => produce::handle(broker, context, request, now),
         Request::Fetch(request) => fetch::handle(broker, request, now),
         Request::ListOffsets(request) => Reply::Now(list_offsets::handle(broker, context, request).into()),
         Request::OffsetForLeaderEpoch(request) => Reply::Now(offset_for_leader_epoch::handle(broker, request).into()),
@@ -62,7 +62,7 @@ pub(crate) fn handle(broker: &Broker, context: &Context, request: Request, now: 
         Request::DeleteRecords(request) => Reply::Now(delete_records::handle(broker, request).into()),
         Request::DescribeConfigs(request) => Reply::Now(describe_configs::handle(broker, request).into()),
         Request::FindCoordinator(request) => Reply::Now(find_coordinator::handle(broker, context, request).into()),
-        Request::OffsetCommit(request) => offset_commit::handle(broker, request, now),
+        Request::OffsetCommit(request) => offset_commit::handle(broker, context, request, now),
         Request::OffsetFetch(request) => Reply::Now(offset_fetch::handle(broker, context, request).into()),
         Request::InitProducerId(request) => Reply::Now(init_producer_id::handle(broker, &request).into()),
         other => Reply::Close(Error::new(

@@ -1,7 +1,8 @@
 //! OffsetCommit: stores positions of a group, durably before the answer.
 //!
 //! Groups have no members in this broker yet, so a commit must come from outside a generation (-1), as from a client
-//! that assigns its partitions itself.
+//! that assigns its partitions itself. As in Kafka, topics and partitions are looked at before the group is, and the
+//! empty group id is one like any other.
 
 use std::sync::Arc;
 
@@ -12,27 +13,41 @@ use streams_core::protocol::messages::offsets::{
 use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Context};
 use crate::coordinator::offset_records::{CommitKey, CommitValue};
 use crate::coordinator::offsets::GroupOffsets;
 use crate::reply::{Reply, Ticket};
 use crate::topics::Topic;
 
-/// The longest metadata of a position; Kafka's limit.
-const METADATA_BYTES_MAX: usize = 4096;
+/// The longest metadata of a position in UTF-16 units, as Kafka counts them: its `offset.metadata.max.bytes`.
+const METADATA_UNITS_MAX: usize = 4096;
 
 /// The longest group id: it must fit a string of the protocol with room to spare.
 const GROUP_ID_BYTES_MAX: usize = 16 * 1024;
 
-pub(super) fn handle(broker: &Broker, request: OffsetCommitRequest, now: Timestamp) -> Reply {
-    let refusal = check_group(&request).err();
+/// From this version on a group that does not exist has a code of its own.
+const UNKNOWN_GROUP_SINCE: i16 = 9;
+
+/// From this version on topics go by id.
+const TOPIC_IDS_SINCE: i16 = 10;
+
+/// "No position": what a client that never read anything may commit.
+const NO_OFFSET: i64 = -1;
+
+pub(super) fn handle(broker: &Broker, context: &Context, request: OffsetCommitRequest, now: Timestamp) -> Reply {
+    let refusal = check_group(broker, context, &request).err();
     let mut entries = Vec::new();
     let topics = request.topics.into_iter().map(|wanted| {
-        let topic = broker.topics().resolve(&wanted.name, wanted.topic_id);
+        let has_no_id = context.api_version >= TOPIC_IDS_SINCE && wanted.name.is_empty() && wanted.topic_id.is_nil();
+        let topic = match has_no_id {
+            true => Err(ErrorCode::UNKNOWN_TOPIC_ID),
+            false => broker.topics().resolve(&wanted.name, wanted.topic_id),
+        };
         let partitions = wanted.partitions.into_iter().map(|position| {
             let partition_index = position.partition_index;
-            let outcome = refusal.map_or_else(|| entry(&request.group_id, topic.as_ref(), position, now), Err);
-            let error_code = match outcome {
+            let place = place(topic.as_ref(), partition_index);
+            let place = place.and_then(|place| refusal.map_or(Ok(place), Err));
+            let error_code = match place.and_then(|place| entry(&request.group_id, place, position, now)) {
                 Ok(entry) => {
                     entries.push(entry);
                     ErrorCode::NONE
@@ -51,31 +66,42 @@ pub(super) fn handle(broker: &Broker, request: OffsetCommitRequest, now: Timesta
     store(broker, entries, response, now)
 }
 
-fn check_group(request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
-    if request.group_id.is_empty() || request.group_id.len() > GROUP_ID_BYTES_MAX {
+fn check_group(broker: &Broker, context: &Context, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+    if request.group_id.len() > GROUP_ID_BYTES_MAX {
         return Err(ErrorCode::INVALID_GROUP_ID);
     }
-    if request.generation_id_or_member_epoch >= 0 {
-        return Err(ErrorCode::ILLEGAL_GENERATION);
+    if request.generation_id_or_member_epoch < 0 {
+        return Ok(());
     }
-    Ok(())
+    Err(match broker.offsets().all(&request.group_id).is_empty() {
+        false => ErrorCode::UNKNOWN_MEMBER_ID,
+        true if context.api_version >= UNKNOWN_GROUP_SINCE => ErrorCode::GROUP_ID_NOT_FOUND,
+        true => ErrorCode::ILLEGAL_GENERATION,
+    })
 }
 
 type Entry = (CommitKey, Option<CommitValue>);
 
+fn place<'a>(topic: Result<&'a Arc<Topic>, &ErrorCode>, index: i32) -> Result<(&'a Topic, i32), ErrorCode> {
+    let topic = topic.map_err(|code| *code)?;
+    let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    Ok((topic, partition.index()))
+}
+
 fn entry(
     group: &str,
-    topic: Result<&Arc<Topic>, &ErrorCode>,
+    (topic, partition): (&Topic, i32),
     position: OffsetCommitRequestPartition,
     now: Timestamp,
 ) -> Result<Entry, ErrorCode> {
-    let topic = topic.map_err(|code| *code)?;
-    let partition = topic.partition(position.partition_index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     let metadata = position.committed_metadata.unwrap_or_default();
-    if metadata.len() > METADATA_BYTES_MAX {
+    if metadata.encode_utf16().count() > METADATA_UNITS_MAX {
         return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
     }
-    let key = CommitKey { group: group.to_owned(), topic: topic.name.to_string(), partition: partition.index() };
+    if position.committed_offset < NO_OFFSET {
+        return Err(ErrorCode::INVALID_REQUEST);
+    }
+    let key = CommitKey { group: group.to_owned(), topic: topic.name.to_string(), partition };
     let value = CommitValue {
         offset: position.committed_offset,
         leader_epoch: position.committed_leader_epoch,

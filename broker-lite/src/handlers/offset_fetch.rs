@@ -42,16 +42,23 @@ pub(super) fn handle(broker: &Broker, context: &Context, request: OffsetFetchReq
 fn one_group(broker: &Broker, group: OffsetFetchRequestGroup, is_by_id: bool) -> OffsetFetchResponseGroup {
     let group_id = group.group_id;
     let topics = match group.topics {
-        Some(topics) => topics.into_iter().map(|topic| wanted_topic(broker, &group_id, topic)).collect(),
+        Some(topics) => topics.into_iter().map(|topic| wanted_topic(broker, &group_id, topic, is_by_id)).collect(),
         None => every_topic(broker, &group_id, is_by_id),
     };
     OffsetFetchResponseGroup { group_id, topics, error_code: ErrorCode::NONE }
 }
 
-fn wanted_topic(broker: &Broker, group: &str, wanted: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
+fn wanted_topic(
+    broker: &Broker,
+    group: &str,
+    wanted: OffsetFetchRequestTopics,
+    is_by_id: bool,
+) -> OffsetFetchResponseTopics {
     let OffsetFetchRequestTopics { mut name, topic_id, partition_indexes } = wanted;
     let mut unknown = None;
-    if !topic_id.is_nil() {
+    if topic_id.is_nil() && name.is_empty() && is_by_id {
+        unknown = Some(ErrorCode::UNKNOWN_TOPIC_ID);
+    } else if !topic_id.is_nil() {
         match broker.topics().get_by_id(topic_id) {
             Some(topic) => name = topic.name.to_string(),
             None => unknown = Some(ErrorCode::UNKNOWN_TOPIC_ID),

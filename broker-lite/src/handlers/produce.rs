@@ -1,6 +1,7 @@
 //! Produce: appends one batch to each partition and answers when the appends are as durable as the policy says.
 //!
-//! 1. Append to every partition; each succeeds or fails on its own.
+//! 1. Append to every partition; each succeeds or fails on its own. One that the request names twice is refused, both
+//!    times: which batch comes first would be anyone's guess.
 //! 2. Under `os` and `interval` the records are visible: wake who waits for them and answer.
 //! 3. Under `fsync` mark the partitions dirty, register the answer, and let the next round sync, make the records
 //!    visible and answer. A partition whose sync failed answers with a storage error then.
@@ -8,14 +9,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use streams_core::protocol::batch::{BatchView, Compression};
 use streams_core::protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceResponse,
+    TopicProduceData, TopicProduceResponse,
 };
 use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
+use uuid::Uuid;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Context};
 use crate::reply::{Reply, Ticket};
 use crate::topics::partition::{AppendRefusal, Partition};
 use crate::topics::{names, Topic};
@@ -25,6 +28,11 @@ const ACKS_ALL: i16 = -1;
 /// No answer wanted.
 const ACKS_NONE: i16 = 0;
 
+/// From this version on clients know what zstd is; before, a batch that uses it could not be read back.
+const ZSTD_SINCE: i16 = 7;
+
+type FoundTopic = Result<Arc<Topic>, ErrorCode>;
+
 /// An append that waits for a sync: where its answer stands in the response.
 struct Unsynced {
     partition: Arc<Partition>,
@@ -32,16 +40,22 @@ struct Unsynced {
     partition_at: usize,
 }
 
-pub(super) fn handle(broker: &Broker, request: ProduceRequest, now: Timestamp) -> Reply {
+pub(super) fn handle(broker: &Broker, context: &Context, request: ProduceRequest, now: Timestamp) -> Reply {
     let acks = request.acks;
+    let knows_zstd = context.api_version >= ZSTD_SINCE;
+    let resolve = |data: &TopicProduceData| broker.topics().resolve(&data.name, data.topic_id);
+    let topics: Vec<FoundTopic> = request.topic_data.iter().map(resolve).collect();
+    let repeated = repeated(&request, &topics);
     let mut unsynced = Vec::new();
     let mut response = ProduceResponse::default();
-    for data in request.topic_data {
-        let topic = broker.topics().resolve(&data.name, data.topic_id);
+    for (data, topic) in request.topic_data.into_iter().zip(topics) {
         let mut partition_responses = Vec::with_capacity(data.partition_data.len());
         for part in data.partition_data {
             let index = part.index;
-            let outcome = check(&topic, acks).and_then(|topic| append(broker, topic, part, now));
+            let outcome = check(&topic, acks).and_then(|topic| {
+                check_part(topic, &part, &repeated, knows_zstd)?;
+                append(broker, topic, part, now)
+            });
             if let Ok((_, Some(partition))) = &outcome {
                 let (topic_at, partition_at) = (response.responses.len(), partition_responses.len());
                 unsynced.push(Unsynced { partition: Arc::clone(partition), topic_at, partition_at });
@@ -68,7 +82,7 @@ pub(super) fn handle(broker: &Broker, request: ProduceRequest, now: Timestamp) -
     Reply::Later(ticket)
 }
 
-fn check(topic: &Result<Arc<Topic>, ErrorCode>, acks: i16) -> Result<&Arc<Topic>, AppendRefusal> {
+fn check(topic: &FoundTopic, acks: i16) -> Result<&Arc<Topic>, AppendRefusal> {
     if !(ACKS_ALL..=1).contains(&acks) {
         return Err(AppendRefusal::from(ErrorCode::INVALID_REQUIRED_ACKS));
     }
@@ -86,6 +100,38 @@ fn check(topic: &Result<Arc<Topic>, ErrorCode>, acks: i16) -> Result<&Arc<Topic>
         ));
     }
     Ok(topic)
+}
+
+/// The partitions that a request names more than once.
+fn repeated(request: &ProduceRequest, topics: &[FoundTopic]) -> Vec<(Uuid, i32)> {
+    let places = topics.iter().zip(&request.topic_data).filter_map(|(topic, data)| Some((topic.as_ref().ok()?, data)));
+    let places = places.flat_map(|(topic, data)| data.partition_data.iter().map(|part| (topic.id, part.index)));
+    if places.clone().nth(1).is_none() {
+        return Vec::new();
+    }
+    let mut places: Vec<_> = places.collect();
+    places.sort_unstable();
+    places.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+}
+
+fn check_part(
+    topic: &Topic,
+    part: &PartitionProduceData,
+    repeated: &[(Uuid, i32)],
+    knows_zstd: bool,
+) -> Result<(), AppendRefusal> {
+    let refuse = |code, why: &str| Err(AppendRefusal::new(code, format!("{}-{}: {why}", topic.name, part.index)));
+    if repeated.contains(&(topic.id, part.index)) {
+        return refuse(ErrorCode::INVALID_REQUEST, "the request names the partition more than once");
+    }
+    let batch = part.records.as_deref().filter(|_| !knows_zstd).map(BatchView::split);
+    if let Some(Ok(Some((batch, _)))) = batch {
+        if batch.compression().is_ok_and(|compression| compression == Compression::Zstd) {
+            let why = format!("zstd needs version {ZSTD_SINCE} of the produce request");
+            return refuse(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, &why);
+        }
+    }
+    Ok(())
 }
 
 type Appended = (PartitionProduceResponse, Option<Arc<Partition>>);

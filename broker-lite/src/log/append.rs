@@ -103,7 +103,9 @@ impl Log {
 
     /// Gives the batches their offsets, leader epoch and, where the topic wants it, time.
     fn stamp(&self, batches: Bytes, base: Offset, checked: &Checked, context: &AppendContext) -> (Bytes, Timestamp) {
-        let append_time = (self.config.message_timestamp_type == TimestampType::LogAppendTime).then_some(context.now);
+        // A clock that jumped back must not make the times of the log go back.
+        let is_broker_time = self.config.message_timestamp_type == TimestampType::LogAppendTime;
+        let append_time = is_broker_time.then(|| context.now.max(self.newest_timestamp()));
         let mut bytes = batches.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         let mut next = base;
         let mut rest = &mut bytes[..];

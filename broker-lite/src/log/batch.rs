@@ -70,7 +70,7 @@ impl std::fmt::Display for BadHeader {
         match self {
             Self::Short => f.write_str("the batch ends within its header"),
             Self::Length(length) => write!(f, "the batch says that it has {length} bytes"),
-            Self::Magic(magic) => write!(f, "the batch has version {magic}, not 2"),
+            Self::Magic(magic) => write!(f, "the batch has magic {magic}, and message format v2 is required"),
             Self::Offsets => f.write_str("the batch's offsets are out of order"),
         }
     }

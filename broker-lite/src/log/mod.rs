@@ -136,6 +136,12 @@ impl Log {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// The largest timestamp in the newest segment that has one: of all, where times never go back.
+    fn newest_timestamp(&self) -> Timestamp {
+        let newest_first = self.segments.iter().rev().map(|segment| segment.max_timestamp);
+        newest_first.into_iter().find(|time| *time != Timestamp::UNKNOWN).unwrap_or(Timestamp::UNKNOWN)
+    }
+
     /// The largest timestamp of any record, or [`Timestamp::UNKNOWN`].
     pub fn max_timestamp(&self) -> Timestamp {
         self.segments.iter().map(|segment| segment.max_timestamp).fold(Timestamp::UNKNOWN, Timestamp::max)

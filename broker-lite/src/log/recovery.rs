@@ -73,6 +73,18 @@ impl std::fmt::Display for Truncation {
 }
 
 impl Log {
+    /// Whether there is a log in `dir`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the disk does not say.
+    pub(crate) fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool> {
+        match disk.list(dir) {
+            Ok(names) => Ok(!names.is_empty()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).context(|| format!("list {}", dir.display())),
+        }
+    }
+
     /// Opens the log in `dir`, which is made when it does not exist.
     ///
     /// # Errors

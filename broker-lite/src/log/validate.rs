@@ -8,7 +8,8 @@ use streams_core::Timestamp;
 
 use super::append::{AppendContext, Origin};
 use super::batch::{
-    checksum_matches, BadHeader, BatchHeader, CONTROL_BIT, HEADER_BYTES, LOG_APPEND_TIME_BIT, TRANSACTIONAL_BIT,
+    batch_checksum, checksum_matches, BadHeader, BatchHeader, CONTROL_BIT, HEADER_BYTES, LOG_APPEND_TIME_BIT,
+    TRANSACTIONAL_BIT,
 };
 use super::config::{LogConfig, TimestampType, Validation};
 use super::error::{LogError, LogResult};
@@ -16,7 +17,7 @@ use super::error::{LogError, LogResult};
 /// What an append needs to know of its batches.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checked {
-    /// The first batch; the only one when it carries a producer id.
+    /// The first batch; the only one of a client.
     pub(super) first: BatchHeader,
     /// How many offsets all of them take.
     pub(super) offsets: i64,
@@ -31,10 +32,10 @@ pub(super) fn check(bytes: &[u8], config: &LogConfig, context: &AppendContext) -
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let header = check_batch(rest, config, context)?;
-        if first.is_some_and(|first: BatchHeader| first.producer_id >= 0 || header.producer_id >= 0) {
+        if first.is_some() && context.origin == Origin::Client {
             return Err(LogError::refused(
                 ErrorCode::INVALID_RECORD,
-                "a producer with an id sends one batch per partition and request",
+                "a client sends one batch per partition and request, and here are more",
             ));
         }
         first.get_or_insert(header);
@@ -67,7 +68,11 @@ fn check_batch(rest: &[u8], config: &LogConfig, context: &AppendContext) -> LogR
         ));
     };
     if !checksum_matches(batch, &header) {
-        return Err(LogError::refused(ErrorCode::CORRUPT_MESSAGE, "the checksum of the batch is wrong"));
+        let (stored, computed) = (header.crc, batch_checksum(batch));
+        return Err(LogError::refused(
+            ErrorCode::CORRUPT_MESSAGE,
+            format!("the checksum of the batch is {stored:#010x}, its bytes give {computed:#010x}"),
+        ));
     }
     check_header(&header, context.origin)?;
     check_header_times(&header, config, context)?;

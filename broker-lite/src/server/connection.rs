@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use streams_core::protocol::{decode_request, encode_response, ApiKey, ErrorCode, Request, RequestHeader, Response};
+use streams_core::protocol::{decode_request, encode_response, ApiKey, Request, RequestHeader, Response};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpStream;
@@ -90,7 +90,7 @@ async fn read(
         let answer = match handle(broker, &header, request) {
             Reply::Now(response) if wants_no_answer => match refusal(&response) {
                 None => continue,
-                Some(code) => return End::Because(format!("a produce request without acks failed: {code}")),
+                Some(why) => return End::Because(format!("a produce request without acks failed: {why}")),
             },
             Reply::Now(response) => Answer::Ready(response),
             Reply::Later(ticket) => {
@@ -120,10 +120,13 @@ fn handle(broker: &Broker, header: &RequestHeader, request: Request) -> Reply {
 }
 
 /// The first failure in the answer to a produce request.
-fn refusal(response: &Response) -> Option<ErrorCode> {
+fn refusal(response: &Response) -> Option<String> {
     let Response::Produce(response) = response else { return None };
-    let partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
-    partitions.map(|partition| partition.error_code).find(|code| code.is_error())
+    response.responses.iter().find_map(|topic| {
+        let partition = topic.partition_responses.iter().find(|partition| partition.error_code.is_error())?;
+        let words = partition.error_message.as_deref().map_or_else(String::new, |words| format!(": {words}"));
+        Some(escape(&format!("{}-{}: {}{words}", topic.name, partition.index, partition.error_code)))
+    })
 }
 
 async fn write(mut stream: OwnedWriteHalf, mut queued: mpsc::Receiver<Slot>, config: Arc<ServerConfig>) {

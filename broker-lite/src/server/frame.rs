@@ -115,6 +115,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
     }
 
+    /// B79.
     #[rstest::rstest]
     #[case(b"\0\0\0\x02ab", Ok("ab"))]
     #[case(b"", Err(""))]
@@ -136,6 +137,7 @@ mod tests {
         }
     }
 
+    /// B79, B80.
     #[test]
     fn memory_follows_what_arrives() {
         let (mut peer, mut stream) = tokio::io::duplex(1024);

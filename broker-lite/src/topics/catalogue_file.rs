@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use streams_core::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
-use crate::data_dir::DataDir;
-
-/// The state file's name in the data directory.
-pub(crate) const CATALOGUE: &str = "catalogue.json";
+use crate::data_dir::{DataDir, CATALOGUE};
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

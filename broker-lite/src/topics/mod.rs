@@ -252,6 +252,7 @@ impl Topics {
     }
 
     fn open_partitions(&self, topic: &mut Topic, count: usize, now: Timestamp) -> Result<(), Refusal> {
+        self.data_dir.check_present().map_err(|error| storage("create partition", &error))?;
         for index in topic.partitions.len()..count {
             let log_config = topic.config.log_config(&self.log_defaults);
             let partition = Partition::create(self.place(&topic.name, topic.id, index), log_config, now);

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
-use streams_core::{Offset, Result};
+use streams_core::{Error, ErrorKind, Offset, Result};
 
 use super::epochs::Epochs;
 use crate::disk::Disk;
-use crate::log::{AppendContext, Log, LogConfig, LogError, Origin};
+use crate::log::{AppendContext, Log, LogConfig, LogError, Origin, Recovery};
 use crate::purgatory::Waiters;
 
 /// An epoch that a client does not know.
@@ -97,11 +97,11 @@ impl Partition {
         Ok(Self::new(name, place.index, Epochs::new(), State::Online(Box::new(log))))
     }
 
-    /// Opens a partition that was there before and begins its next leader epoch. One that cannot be opened is
-    /// offline, so that the others can work.
+    /// Opens a partition that was there before and begins its next leader epoch. One that cannot be opened, or whose
+    /// directory is gone, is offline, so that the others can work.
     pub(crate) fn open(place: Place<'_>, config: LogConfig, epochs: &[(i32, i64)], now: Timestamp) -> Self {
         let name = format!("{}-{}", place.topic, place.index);
-        match Log::open(place.disk, &place.directory, config, now) {
+        match open_existing(&place, config, now) {
             Ok((log, recovery)) => {
                 if let Some(cut) = recovery.truncated {
                     tracing::info!("{name}: {cut}");
@@ -173,7 +173,11 @@ impl Partition {
     fn append_from(&self, origin: Origin, batch: Bytes, now: Timestamp) -> Result<Appended, AppendRefusal> {
         let context = AppendContext { now, leader_epoch: self.leader_epoch(), origin };
         let mut state = self.lock();
-        let log = state.log_mut().map_err(|code| AppendRefusal { message: state_reason(&self.name), ..code.into() })?;
+        if let State::Offline(reason) = &*state {
+            let message = format!("partition {} is offline: {reason}", self.name);
+            return Err(AppendRefusal::new(ErrorCode::KAFKA_STORAGE_ERROR, message));
+        }
+        let log = state.log_mut()?;
         let appended = log.append(batch, &context).map_err(|error| self.refusal(&error))?;
         Ok(Appended {
             base_offset: appended.base_offset.0,
@@ -183,9 +187,9 @@ impl Partition {
     }
 
     fn refusal(&self, error: &LogError) -> AppendRefusal {
-        let message = error.error().report();
+        let message = format!("{}: {}", self.name, error.error().report());
         if error.code() == ErrorCode::KAFKA_STORAGE_ERROR {
-            tracing::error!("append to {}: {message}", self.name);
+            tracing::error!("append to {message}");
         }
         AppendRefusal { code: error.code(), message: Some(message), record: error.record() }
     }
@@ -347,6 +351,16 @@ impl Partition {
         self.waiters.wake(true);
     }
 
+    /// Takes no more appends and reads, for a reason that a restart may mend.
+    pub(crate) fn take_offline(&self, reason: &str) {
+        let mut state = self.lock();
+        if matches!(*state, State::Online(_)) {
+            *state = State::Offline(reason.to_owned());
+        }
+        drop(state);
+        self.waiters.wake(true);
+    }
+
     /// Syncs and closes the log, because the broker stops.
     pub(crate) fn close(&self) {
         let state = std::mem::replace(&mut *self.lock(), State::Offline("the broker is stopping".to_owned()));
@@ -363,6 +377,18 @@ impl Partition {
     }
 }
 
+/// Opens a log that must be there: to make an empty one in its place would pass for having lost nothing.
+fn open_existing(place: &Place<'_>, config: LogConfig, now: Timestamp) -> Result<(Log, Recovery)> {
+    if !Log::exists(&*place.disk, &place.directory)? {
+        let message = format!(
+            "{} is missing or empty, and with it every record: restore it from a backup, or delete the topic",
+            place.directory.display()
+        );
+        return Err(Error::new(ErrorKind::Corrupt, message));
+    }
+    Log::open(Arc::clone(&place.disk), &place.directory, config, now)
+}
+
 impl State {
     fn log_mut(&mut self) -> Result<&mut Log, ErrorCode> {
         match self {
@@ -371,10 +397,6 @@ impl State {
             Self::Deleted => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         }
     }
-}
-
-fn state_reason(name: &str) -> Option<String> {
-    Some(format!("partition {name} is offline; the broker's log says why"))
 }
 
 impl fmt::Debug for Partition {

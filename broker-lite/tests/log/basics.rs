@@ -38,7 +38,7 @@ fn many_segments_are_read_from_files_and_from_memory_alike() {
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let (mut log, _) = Log::open(std::sync::Arc::new(RealDisk), &path, config.clone(), NOW).unwrap();
+        let (mut log, _) = Log::open(std::sync::Arc::new(RealDisk::default()), &path, config.clone(), NOW).unwrap();
         let mut expected = Vec::new();
         for n in 0..40 {
             let values = [format!("v{n}"), format!("w{n}"), "x".repeat(n)];
@@ -50,7 +50,7 @@ fn many_segments_are_read_from_files_and_from_memory_alike() {
         sync(&mut log).unwrap();
         assert_eq!(records(&log).unwrap(), expected);
         drop(log);
-        let (log, recovery) = Log::open(std::sync::Arc::new(RealDisk), &path, config, NOW).unwrap();
+        let (log, recovery) = Log::open(std::sync::Arc::new(RealDisk::default()), &path, config, NOW).unwrap();
         assert_eq!(recovery.truncated, None);
         assert_eq!(records(&log).unwrap(), expected);
     }

@@ -81,6 +81,7 @@ fn check(disk: &MemoryDisk, good: &Answers, path: &str, content: Vec<u8>, may_lo
     }
 }
 
+/// B99, B100.
 #[test]
 fn no_damage_goes_unnoticed() {
     for closed in [false, true] {

@@ -123,6 +123,7 @@ fn a_killed_process_loses_nothing_that_was_written() {
     }
 }
 
+/// B98.
 #[test]
 fn a_torn_tail_is_cut_off_and_reported() {
     let disk = MemoryDisk::new();
@@ -145,6 +146,7 @@ fn a_torn_tail_is_cut_off_and_reported() {
     }
 }
 
+/// B107.
 #[test]
 fn a_full_disk_refuses_the_append_and_recovers_when_there_is_room() {
     let append_at = {
@@ -171,6 +173,7 @@ fn a_full_disk_refuses_the_append_and_recovers_when_there_is_room() {
     }
 }
 
+/// B109.
 #[test]
 fn no_single_full_disk_or_failure_loses_a_record() {
     let whole = MemoryDisk::new();
@@ -244,6 +247,7 @@ fn appends_go_on_while_a_sync_runs() {
     assert_eq!(log.end_offset(), Offset(10));
 }
 
+/// B110.
 #[test]
 fn a_failing_read_names_the_file_and_spares_the_rest() {
     let disk = MemoryDisk::new();
@@ -259,6 +263,7 @@ fn a_failing_read_names_the_file_and_spares_the_rest() {
     append(&mut log, &["b"]).unwrap();
 }
 
+/// B101.
 #[test]
 fn a_missing_segment_or_manifest_keeps_the_log_closed() {
     let disk = MemoryDisk::new();

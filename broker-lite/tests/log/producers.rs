@@ -20,6 +20,7 @@ fn send(log: &mut Log, producer: i64, epoch: i16, sequence: i32) -> Result<(i64,
 const GAP: Result<(i64, bool), ErrorCode> = Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
 const OLD: Result<(i64, bool), ErrorCode> = Err(ErrorCode::INVALID_PRODUCER_EPOCH);
 
+/// B89.
 #[test]
 fn the_last_five_batches_are_known_and_the_next_must_follow() {
     let disk = MemoryDisk::new();
@@ -37,6 +38,7 @@ fn the_last_five_batches_are_known_and_the_next_must_follow() {
     assert_eq!(send(&mut log, 2, 5, 100), Ok((16, false)), "an unknown producer may start anywhere");
 }
 
+/// B89.
 #[test]
 fn a_new_epoch_starts_at_zero_and_ends_the_old_one() {
     let disk = MemoryDisk::new();

@@ -36,6 +36,7 @@ fn twice() -> Bytes {
     [&one[..], &one[..]].concat().into()
 }
 
+/// B66, B70, B73 to B76.
 #[rstest::rstest]
 #[case::nothing(Bytes::new(), ErrorCode::INVALID_RECORD, None)]
 #[case::half_a_header(batch(&["a"]).slice(..30), ErrorCode::CORRUPT_MESSAGE, None)]
@@ -93,10 +94,13 @@ fn the_extremes_of_what_is_allowed_are_taken() {
     let disk = MemoryDisk::new();
     let config = LogConfig { durability: Durability::Os, ..LogConfig::default() };
     let (mut log, _) = open(&disk, &config).unwrap();
-    for batch in [at(NOW.0 + 3_600_000), at(-1), at(0), keyless(), [batch(&["a"]), batch(&["b", "c"])].concat().into()]
-    {
+    for batch in [at(NOW.0 + 3_600_000), at(-1), at(0), keyless()] {
         log.append(batch, &CLIENT).unwrap();
     }
+    // The broker itself may write several at once.
+    let two = [batch(&["a"]), batch(&["b", "c"])].concat();
+    log.append(two.clone().into(), &AppendContext { origin: Origin::Broker, ..CLIENT }).unwrap();
+    assert_eq!(log.append(two.into(), &CLIENT).unwrap_err().code(), ErrorCode::INVALID_RECORD);
     for compression in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
         log.append(batch_with(&["z", "z"], &BatchOptions { compression, ..BatchOptions::default() }), &CLIENT).unwrap();
     }

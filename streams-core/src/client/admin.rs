@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::client::requests::Requests;
 use crate::client::transport::{BrokerId, Transport};
 use crate::config::AdminConfig;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{escaped, Error, ErrorKind, Result};
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::messages::configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult,
@@ -139,7 +139,8 @@ fn outcome<T>(code: ErrorCode, message: Option<&str>, what: impl FnOnce() -> Str
     if code.is_none() {
         return Ok(value);
     }
-    let words = message.filter(|message| !message.is_empty()).map(|message| format!(": {message}")).unwrap_or_default();
+    let words = message.filter(|message| !message.is_empty()).map(|message| format!(": {}", escaped(message)));
+    let words = words.unwrap_or_default();
     Err(Refusal { code, message: format!("{}: the broker answers {code}{words}", what()) })
 }
 

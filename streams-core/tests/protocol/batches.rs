@@ -185,6 +185,7 @@ fn to_other(record: &Owned) -> other::Record {
     }
 }
 
+/// B77.
 #[test]
 fn repeated_headers_keep_their_order() {
     let header = |key: &str, value: Option<&str>| (key.to_owned(), value.map(|value| value.as_bytes().to_vec()));
@@ -352,6 +353,7 @@ fn patched(compression: Compression, patches: &[(usize, &[u8])]) -> Vec<u8> {
 /// Where the first of the two records of [`patched`] starts: length 8, 0, deltas 0 and 0, "k", "v", no headers.
 const RECORD: usize = BATCH_HEADER_LEN;
 
+/// B73, B75, B76, B77, B78.
 #[rstest::rstest]
 #[case::length_negative(8, &[0xff; 4], ErrorCode::CORRUPT_MESSAGE, "batch of length -1 is shorter than its header")]
 #[case::length_short(8, &[0, 0, 0, 48], ErrorCode::CORRUPT_MESSAGE, "shorter than its header")]
@@ -392,6 +394,7 @@ fn bad_batches_are_refused_with_kafkas_codes(
     assert_eq!(error.code(), code, "{error}");
 }
 
+/// B74.
 #[test]
 fn a_wrong_checksum_is_shown_with_the_right_one() {
     let mut bytes = patched(Compression::None, &[]);
@@ -403,6 +406,7 @@ fn a_wrong_checksum_is_shown_with_the_right_one() {
     assert!(error.to_string().contains(&stored), "{error}");
 }
 
+/// B76.
 #[test]
 fn timestamp_sums_that_overflow_are_refused() {
     let bytes = patched(Compression::None, &[(27, &i64::MAX.to_be_bytes()), (RECORD + 2, &[2])]);
@@ -420,6 +424,7 @@ fn with_block(codec: u8, block: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// B72.
 #[test]
 fn compression_bombs_stop_at_the_limit() {
     const LIMIT: usize = 1 << 20;
@@ -438,6 +443,7 @@ fn compression_bombs_stop_at_the_limit() {
     }
 }
 
+/// B72.
 #[rstest::rstest]
 #[case::gzip(1, &[0x1f, 0x8b, 8, 0], "gzip block does not decompress")]
 #[case::snappy_claims_4_gib(2, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0], "unfolds to more than")]

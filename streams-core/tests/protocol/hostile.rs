@@ -119,6 +119,7 @@ fn request(api: i16, version: i16, flexible: bool, body: &[u8]) -> Bytes {
     frame.into()
 }
 
+/// B82, B83.
 #[rstest::rstest]
 #[case::array_larger_than_the_frame(3, 0, false, &[3, 0x3c, 0x0c, 0], "byte 14: array of length 54266880 does not fit in the 0 bytes left")]
 #[case::array_of_int_max(3, 0, false, &[0x7f, 0xff, 0xff, 0xff], "does not fit in the 0 bytes left")]
@@ -146,6 +147,7 @@ fn malformed_requests_name_their_place(
     assert!(message.contains(expected), "{message}");
 }
 
+/// B82.
 #[test]
 fn many_small_elements_do_not_unfold_without_bound() {
     let names = vec![0; 8 << 20];
@@ -168,6 +170,7 @@ fn unknown_tagged_fields_are_skipped() {
     assert_eq!(request, Request::ApiVersions(expected));
 }
 
+/// B81.
 #[test]
 fn unknown_apis_and_versions_are_refused_by_name() {
     let refusal = |api, version| {

@@ -97,22 +97,26 @@ impl FetchedPartition {
     /// [`crate::ErrorKind::Corrupt`] for bytes that do not decode.
     pub fn to_records(&self) -> Result<Vec<ConsumerRecord>> {
         let mut records = Vec::new();
+        self.decode_into(&mut records).map(|()| records)
+    }
+
+    /// Adds the records to `records`, those before the first that does not decode in any case.
+    pub(super) fn decode_into(&self, records: &mut impl Extend<ConsumerRecord>) -> Result<()> {
         self.for_each_record(&mut Scratch::default(), |record| {
             let header = |header: crate::protocol::batch::HeaderView<'_>| Header {
                 key: header.key_text().into_owned(),
                 value: header.value.map(Bytes::copy_from_slice),
             };
-            records.push(ConsumerRecord {
+            records.extend([ConsumerRecord {
                 partition: self.partition.clone(),
                 offset: record.offset,
                 timestamp: record.timestamp,
                 key: record.key.map(Bytes::copy_from_slice),
                 value: record.value.map(Bytes::copy_from_slice),
                 headers: record.headers.map(header).collect::<Headers>(),
-            });
+            }]);
             Ok(())
-        })?;
-        Ok(records)
+        })
     }
 }
 

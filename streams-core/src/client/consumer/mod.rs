@@ -11,6 +11,8 @@ mod fetched;
 mod fetcher;
 mod lookup;
 mod offsets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -243,16 +245,37 @@ impl Consumer {
 
     /// [`Self::poll`] for those who want records one by one, at most `max.poll.records` at a time.
     ///
+    /// Records before one that does not decode are handed out first; the position stays at it, so that the error comes
+    /// again until the caller seeks past it. Other partitions go on.
+    ///
     /// # Errors
     /// As [`Self::poll`].
     pub fn poll_records(&mut self, now: Timestamp, wait: Duration) -> Result<Vec<ConsumerRecord>> {
         if self.decoded.is_empty() {
             for fetched in self.poll(now, wait)?.partitions {
-                self.decoded.extend(fetched.to_records()?);
+                self.decode(&fetched);
+            }
+            if self.decoded.is_empty() {
+                if let Some(error) = self.errors.pop_front() {
+                    return Err(error);
+                }
             }
         }
         let count = self.decoded.len().min(self.config.max_poll_records);
         Ok(self.decoded.drain(..count).collect())
+    }
+
+    fn decode(&mut self, fetched: &FetchedPartition) {
+        let mut records = Vec::new();
+        let outcome = fetched.decode_into(&mut records);
+        if let Err(error) = outcome {
+            let at = records.last().map_or(fetched.start, |last: &ConsumerRecord| last.offset.next());
+            if let Some(assigned) = self.assignment.get_mut(&fetched.partition) {
+                assigned.move_to(Position::At(at));
+            }
+            self.errors.push_back(error.context(format!("read {} at offset {at}", fetched.partition)));
+        }
+        self.decoded.extend(records);
     }
 
     fn has_fetched(&self) -> bool {

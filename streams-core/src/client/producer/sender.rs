@@ -19,7 +19,7 @@ use crate::client::producer::{Producer, Tag};
 use crate::client::requests::Completed;
 use crate::client::transport::BrokerId;
 use crate::config::Acks;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{escaped, Error, ErrorKind, Result};
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
@@ -331,7 +331,8 @@ impl Producer {
                     ErrorCode::INVALID_PRODUCER_EPOCH | ErrorCode::PRODUCER_FENCED => ErrorKind::Fenced,
                     _ => ErrorKind::Refused,
                 };
-                let detail = answer.error_message.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+                let detail =
+                    answer.error_message.as_deref().map(|text| format!(": {}", escaped(text))).unwrap_or_default();
                 self.give_up(sent, Error::new(kind, format!("the broker answers {code}{detail}")));
             }
         }

@@ -267,13 +267,16 @@ fn without_idempotence_one_batch_is_on_its_way_so_that_order_holds() {
     assert_eq!(values(&bench.seen()), ["1"]);
 }
 
+/// B69: before anything is sent, with the size, the limit and the setting.
 #[test]
 fn a_record_that_is_too_large_names_the_setting() {
     let mut bench = Bench::new(&[("max.request.size", "100")]);
     let (partition, value) = (TopicPartition::new("t", 0), [0; 200]);
     let error = bench.producer.send(&partition, None, Some(&value), Timestamp(0), Headers::none());
     let message = error.expect_err("too large").to_string();
-    assert!(message.contains("send to t-0: the record is") && message.contains("`max.request.size`"), "{message}");
+    let words = "bytes when serialized, which is larger than 100, the value of `max.request.size`";
+    assert!(message.starts_with("send to t-0: the record is 2") && message.contains(words), "{message}");
+    assert_eq!(bench.seen(), [], "nothing was sent");
     bench.send(0, "small");
     assert_eq!(bench.seen().len(), 1, "the producer goes on");
 }

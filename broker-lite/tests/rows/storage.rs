@@ -1,0 +1,209 @@
+//! Disks that are full, fail or forget: what clients see of it, and that the rest goes on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker_lite::disk::memory::{Crash, Fault, MemoryDisk};
+use broker_lite::disk::Disk as _;
+use broker_lite::{Broker, Context, Reply, SyncPolicy};
+use streams_core::protocol::messages::fetch::{FetchResponse, PartitionData};
+use streams_core::protocol::messages::produce::{PartitionProduceResponse, ProduceResponse};
+use streams_core::protocol::messages::topics::CreateTopicsResponse;
+use streams_core::protocol::{ErrorCode, Request, Response};
+use streams_core::{Error, Timestamp};
+
+use crate::connections::Logged;
+use crate::support::*;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// A broker that is stepped, on a disk that fails when told to.
+struct Stepped(Broker);
+
+impl Stepped {
+    fn over(disk: &MemoryDisk, sync: SyncPolicy) -> Self {
+        Self(Broker::builder().disk(Arc::new(disk.clone())).sync(sync).open().unwrap())
+    }
+
+    fn ask<R: TryFrom<Response, Error = Error>>(&self, request: impl Into<Request>, now: Timestamp) -> R {
+        let request = request.into();
+        let context = Context::latest(request.api_key());
+        let response = match self.0.handle(&context, request, now) {
+            Reply::Now(response) => response,
+            Reply::Later(ticket) => {
+                self.0.sync();
+                ticket.try_take().expect("a sync answers it")
+            }
+            Reply::Close(error) => panic!("{error}"),
+        };
+        R::try_from(response).unwrap()
+    }
+
+    fn create(&self, topic: &str, configs: &[(&str, &str)]) {
+        let answer: CreateTopicsResponse = self.ask(create_request(topic, configs), NOW);
+        assert_eq!(answer.topics[0].error_code, ErrorCode::NONE);
+    }
+
+    fn produce(&self, topic: &str, value: &str) -> PartitionProduceResponse {
+        self.produce_at(topic, value, NOW)
+    }
+
+    fn produce_at(&self, topic: &str, value: &str, now: Timestamp) -> PartitionProduceResponse {
+        let mut answer: ProduceResponse = self.ask(produce_request(&[(topic, 0, batch(value))], -1), now);
+        answer.responses.remove(0).partition_responses.remove(0)
+    }
+
+    fn fetch(&self, topic: &str) -> PartitionData {
+        let mut answer: FetchResponse = self.ask(fetch_request(topic, 0, 0), NOW);
+        answer.responses.remove(0).partitions.remove(0)
+    }
+}
+
+/// The files of partition 0 of the only topic with this one's records, by suffix.
+fn segment_of(disk: &MemoryDisk, value: &str) -> PathBuf {
+    let topics = disk.list(Path::new("/data/topics")).unwrap();
+    let paths = topics.iter().map(|id| PathBuf::from(format!("/data/topics/{id}/0/00000000000000000000.log")));
+    let holds = |path: &PathBuf| {
+        let content = disk.content(path).unwrap_or_default();
+        content.windows(value.len()).any(|window| window == value.as_bytes())
+    };
+    paths.into_iter().find(holds).expect("the record is somewhere")
+}
+
+/// B107: the refusal says why and passes with its cause, readers notice nothing, and no part of the batch stays.
+#[rstest::rstest]
+#[case(SyncPolicy::Fsync, 0)]
+#[case(SyncPolicy::Fsync, 40)]
+#[case(SyncPolicy::Os, 40)]
+fn a_full_disk_refuses_writes_until_there_is_room(#[case] sync: SyncPolicy, #[case] written: usize) {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, sync);
+    broker.create("orders", &[]);
+    assert_eq!(broker.produce("orders", "before").base_offset, 0);
+    let whole = broker.fetch("orders");
+    disk.fail_at(disk.operations(), Fault::NoSpace { written });
+    let refused = broker.produce("orders", "refused");
+    let message = refused.error_message.unwrap_or_default();
+    assert_eq!(refused.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert!(refused.error_code.is_retriable());
+    assert!(message.starts_with("orders-0: ") && message.contains("disk is full"), "{message}");
+    assert_eq!(broker.fetch("orders"), whole, "reads go on and see no part of it");
+    assert_eq!(broker.produce("orders", "after").base_offset, 1, "there is room again");
+    assert_eq!(broker.0.failure(), None);
+}
+
+/// B107: neither a topic nor its name is left behind.
+#[test]
+fn a_full_disk_refuses_a_topic_as_a_whole() {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    let start = disk.operations();
+    broker.create("first", &[]);
+    let operations = disk.operations() - start;
+    for at in 0..operations {
+        let disk = MemoryDisk::new();
+        let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+        disk.fail_at(disk.operations() + at, Fault::NoSpace { written: 0 });
+        let answer: CreateTopicsResponse = broker.ask(create_request("first", &[]), NOW);
+        let outcome = &answer.topics[0];
+        let is_made = outcome.error_code.is_none();
+        assert!(is_made || outcome.error_code == ErrorCode::KAFKA_STORAGE_ERROR, "operation {at}: {outcome:?}");
+        if !is_made {
+            broker.create("first", &[]);
+        }
+        assert_eq!(broker.produce("first", "v").base_offset, 0, "operation {at}");
+        drop(broker);
+        let again = Stepped::over(&disk.crash(Crash::LoseUnsynced), SyncPolicy::Fsync);
+        assert_eq!(again.fetch("first").high_watermark, 1, "operation {at}");
+    }
+}
+
+/// B99: damage below the recovery point keeps one partition from answering; file and byte are in the broker's words.
+#[test]
+fn a_damaged_partition_is_offline_and_says_where() {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    for topic in ["broken", "whole"] {
+        broker.create(topic, &[]);
+        broker.produce(topic, &format!("a record of {topic}"));
+    }
+    broker.0.close();
+    let path = segment_of(&disk, "a record of broken");
+    let image = disk.crash(Crash::KeepAll);
+    let content = image.content(&path).unwrap();
+    image.overwrite(&path, content[..content.len() - 1].to_vec());
+    let broker = Stepped::over(&image, SyncPolicy::Fsync);
+    assert_eq!(broker.fetch("broken").error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    let refused = broker.produce("broken", "v");
+    let message = refused.error_message.unwrap_or_default();
+    assert_eq!(refused.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert!(message.contains("00000000000000000000.log") && message.contains("byte"), "{message}");
+    assert_eq!(broker.fetch("whole").high_watermark, 1);
+    assert_eq!(broker.produce("whole", "v").base_offset, 1);
+}
+
+/// B99, B110: a flipped bit, and a device that cannot read, fail the fetches that meet them and no other.
+#[rstest::rstest]
+#[case::flipped(|disk: &MemoryDisk, path: &Path| disk.flip(path, 80, 1))]
+#[case::unreadable(|disk: &MemoryDisk, path: &Path| disk.fail_reads(path))]
+fn a_failing_read_is_that_fetch_s_alone(#[case] damage: fn(&MemoryDisk, &Path)) {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    for topic in ["broken", "whole"] {
+        broker.create(topic, &[]);
+        broker.produce(topic, &format!("a record of {topic}"));
+    }
+    broker.0.close();
+    let disk = disk.crash(Crash::KeepAll);
+    let path = segment_of(&disk, "a record of broken");
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    damage(&disk, &path);
+    let failed = broker.fetch("broken");
+    assert_eq!(
+        (failed.error_code, failed.records.map(|records| records.len())),
+        (ErrorCode::KAFKA_STORAGE_ERROR, Some(0))
+    );
+    assert_eq!((broker.fetch("whole").error_code, broker.fetch("whole").high_watermark), (ErrorCode::NONE, 1));
+    assert_eq!(broker.produce("broken", "v").error_code, ErrorCode::NONE, "writing goes on");
+}
+
+/// B98: the broker says what it cut off after a crash, and starts.
+#[test]
+fn a_torn_tail_is_reported_at_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut wire = Wire::over(Broker::builder().data_dir(&data));
+    wire.create("orders", &[]);
+    wire.produce("orders", batch("kept"));
+    wire.broker.close();
+    drop(wire);
+    let segment = std::fs::read_dir(data.join("topics")).unwrap().next().unwrap().unwrap().path();
+    let segment = segment.join("0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let whole = bytes.len();
+    bytes.extend_from_slice(&batch("torn")[..50]);
+    std::fs::write(&segment, bytes).unwrap();
+    let (code, log) = Logged::start(&data, "info").stop();
+    assert_eq!(code, Some(0), "{log}");
+    let words = format!("truncated 50 bytes of {} from byte {whole} (offset 1) on", segment.display());
+    assert!(log.contains(&format!("orders-0: {words}")), "{log}");
+    let mut wire = Wire::over(Broker::builder().data_dir(&data));
+    assert_eq!(wire.fetch("orders", 0).high_watermark, 1);
+}
+
+/// B68: the broker's own times never go back with its clock, nor do they after a restart.
+#[test]
+fn append_times_do_not_go_back() {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    broker.create("orders", &[("message.timestamp.type", "LogAppendTime")]);
+    let hour = Duration::from_secs(3600);
+    let stamp = |broker: &Stepped, now: Timestamp| broker.produce_at("orders", "v", now).log_append_time_ms;
+    assert_eq!(stamp(&broker, NOW + hour), (NOW + hour).0);
+    assert_eq!(stamp(&broker, NOW), (NOW + hour).0);
+    broker.0.close();
+    let broker = Stepped::over(&disk.crash(Crash::KeepAll), SyncPolicy::Fsync);
+    assert_eq!(stamp(&broker, NOW), (NOW + hour).0);
+    assert_eq!(stamp(&broker, NOW + hour + hour), (NOW + hour + hour).0);
+}
