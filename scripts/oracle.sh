@@ -18,12 +18,15 @@ mkdir -p "$build"
 exec 9>"$build/lock"
 flock 9
 sources=$(cd "$root/tests/oracle" && find pom.xml src -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
-if [ "$(cat "$build/built" 2>/dev/null)" != "$sources" ]; then
+if [ "$(cat "$build/built" 2>/dev/null)" != "$sources" ] || [ ! -e "$build/classes-$sources.jar" ]; then
   echo "building tests/oracle with Maven ..." >&2
   rm -rf "$build/classes"
   mvn -q -B -f "$root/tests/oracle/pom.xml" -Doracle.build="$build" package >&2
+  # A name of its own, so that programs which run while another build comes keep the file they opened.
+  rm -f "$build"/classes-*.jar
+  mv "$build/oracle-1.jar" "$build/classes-$sources.jar"
   echo "$sources" >"$build/built"
 fi
 flock -u 9
 # shellcheck disable=SC2086  # several options are several words
-exec "$java" ${JAVA_OPTS:--Xmx1g} -cp "$build/classes:$build/jars/*" "$@"
+exec "$java" ${JAVA_OPTS:--Xmx1g} -cp "$build/classes-$sources.jar:$build/jars/*" "$@"

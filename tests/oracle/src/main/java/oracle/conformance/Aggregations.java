@@ -31,7 +31,8 @@ final class Aggregations {
                 Handle.OfCogrouped from = node.handle("from", Handle.OfCogrouped.class);
                 Handle.OfGroupedStream with = node.handle("with", Handle.OfGroupedStream.class);
                 node.returns(new Handle.OfCogrouped(
-                    from.grouped().cogroup(with.grouped(), cogrouping(node, with, from.value())), from.key(), from.value()));
+                    from.grouped().cogroup(with.grouped(), cogrouping(node, with, from.value())),
+                    from.key(), from.value()));
             }
             case "count" -> count(node);
             case "reduce" -> reduce(node);

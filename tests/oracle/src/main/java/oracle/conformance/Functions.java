@@ -88,7 +88,8 @@ final class Functions {
         return switch (name) {
             case "value" -> new Mapper(value, (k, v) -> v);
             case "first_char" -> new Mapper(Type.STRING, (k, v) -> firstChar(v));
-            case "length_of_value" -> new Mapper(Type.LONG, (k, v) -> v == null ? null : (Object) Values.characters(Values.text(v)));
+            case "length_of_value" -> new Mapper(Type.LONG,
+                (k, v) -> v == null ? null : (Object) Values.characters(Values.text(v)));
             case "key" -> new Mapper(key, (k, v) -> k);
             case "null_key" -> new Mapper(key, (k, v) -> null);
             case "constant" -> new Mapper(Type.STRING, (k, v) -> "all");

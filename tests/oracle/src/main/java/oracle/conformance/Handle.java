@@ -35,7 +35,8 @@ sealed interface Handle {
     record OfGroupedTable(KGroupedTable<Object, Object> grouped, Type key, Type value) implements Handle {
     }
 
-    record OfWindowed(TimeWindowedKStream<Object, Object> grouped, Type key, Type value, Type windowed) implements Handle {
+    record OfWindowed(TimeWindowedKStream<Object, Object> grouped, Type key, Type value, Type windowed)
+        implements Handle {
     }
 
     record OfSessions(SessionWindowedKStream<Object, Object> grouped, Type key, Type value) implements Handle {

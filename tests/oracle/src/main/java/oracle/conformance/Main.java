@@ -69,7 +69,7 @@ public final class Main {
                     System.err.println(file.getFileName() + ": " + mistake.getMessage());
                     mistakes++;
                 } catch (RuntimeException failure) {
-                    System.err.println(file.getFileName() + ": case `" + each.path("name").asText() + "`: the oracle fails:");
+                    System.err.println(file.getFileName() + ": " + each.path("name") + ": the oracle fails:");
                     failure.printStackTrace();
                     mistakes++;
                 }

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import java.util.Map;
 
-/** One node of a case while it is interpreted: its fields, what the nodes before it returned, and what a run will leave. */
+/** One node of a case while it is interpreted: its fields, what nodes before it returned, what a run will leave. */
 record Node(Fields fields, Map<String, Handle> handles, Observations observations) {
     static Node of(JsonNode node, Map<String, Handle> handles, Observations observations) {
         String op = node.path("op").asText("?");
@@ -29,7 +29,8 @@ record Node(Fields fields, Map<String, Handle> handles, Observations observation
     <H extends Handle> H handle(String field, Class<H> kind) {
         Handle handle = handle(field);
         if (!kind.isInstance(handle)) {
-            throw fields.mistake("`" + field + "` is " + handle.getClass().getSimpleName() + ", not " + kind.getSimpleName());
+            throw fields.mistake("`" + field + "` is " + handle.getClass().getSimpleName()
+                + ", not " + kind.getSimpleName());
         }
         return kind.cast(handle);
     }

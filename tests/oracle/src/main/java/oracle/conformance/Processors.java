@@ -31,7 +31,8 @@ final class Processors {
 
     private static final Set<String> STORED = Set.of("count_in_store", "last_value", "punctuate_stream", "punctuate_wall",
         "window_puts", "session_puts", "versioned_puts");
-    private static final Set<String> STATELESS = Set.of("forward", "metadata", "time_shift", "headers", "forward_then_fail");
+    private static final Set<String> STATELESS =
+        Set.of("forward", "metadata", "time_shift", "headers", "forward_then_fail");
 
     private Processors() {
     }

@@ -37,7 +37,8 @@ final class Sources {
         }
     }
 
-    private static void stream(StreamsBuilder builder, Node node, Type key, Type value, Consumed<Object, Object> consumed) {
+    private static void stream(StreamsBuilder builder, Node node, Type key, Type value,
+                               Consumed<Object, Object> consumed) {
         String pattern = node.fields().text("pattern", null);
         if (pattern != null) {
             node.returns(new Handle.OfStream(builder.stream(Pattern.compile(pattern), consumed), key, value));

@@ -8,7 +8,7 @@ import org.apache.kafka.streams.state.Stores;
 import java.time.Duration;
 import java.util.Map;
 
-/** Stores that a case adds by name for its processors. In memory, but for the versioned kind, which Kafka only has on disk. */
+/** Stores that a case adds by name for its processors. In memory, but the versioned kind, which Kafka has on disk only. */
 final class StoreBuilders {
     private StoreBuilders() {
     }

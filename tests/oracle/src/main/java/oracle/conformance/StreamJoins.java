@@ -58,7 +58,8 @@ final class StreamJoins {
         node.returns(new Handle.OfStream(result, from.key(), joiner.result()));
     }
 
-    private static StreamJoined<Object, Object, Object> streamJoined(Node node, Handle.OfStream from, Handle.OfStream with) {
+    private static StreamJoined<Object, Object, Object> streamJoined(Node node, Handle.OfStream from,
+                                                                     Handle.OfStream with) {
         StreamJoined<Object, Object, Object> options = StreamJoined.with(
             Options.serde(node, from.key()), Options.serde(node, from.value()), Options.serde(node, with.value()));
         String name = node.fields().text("name", null);

@@ -115,7 +115,8 @@ final class Streams {
      */
     private static void split(Node node, Handle.OfStream from) {
         String name = node.fields().text("name", null);
-        BranchedKStream<Object, Object> split = name == null ? from.stream().split() : from.stream().split(Options.named(node));
+        BranchedKStream<Object, Object> split =
+            name == null ? from.stream().split() : from.stream().split(Options.named(node));
         for (JsonNode each : node.fields().list("branches")) {
             Fields branch = new Fields(node.fields().where() + ": branch", each);
             Predicate<Object, Object> predicate = Functions.predicate(branch);

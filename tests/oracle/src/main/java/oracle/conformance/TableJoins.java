@@ -31,7 +31,8 @@ final class TableJoins {
         node.returns(new Handle.OfTable(result, from.key(), joiner.result()));
     }
 
-    private static KTable<Object, Object> equal(String op, Node node, KTable<Object, Object> left, KTable<Object, Object> right,
+    private static KTable<Object, Object> equal(String op, Node node,
+                                                KTable<Object, Object> left, KTable<Object, Object> right,
                                                 ValueJoiner<Object, Object, Object> joiner,
                                                 Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> store) {
         Named named = Options.named(node);

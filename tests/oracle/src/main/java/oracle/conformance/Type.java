@@ -15,7 +15,7 @@ sealed interface Type {
     record Plain(String name) implements Type {
     }
 
-    /** The key of a table over time or sliding windows; {@code size} in milliseconds, from which a reader knows the end. */
+    /** The key of a table over time or sliding windows; by the {@code size} (ms) a reader knows the end. */
     record TimeWindowed(Type key, long size) implements Type {
     }
 
