@@ -1,0 +1,113 @@
+//! What caches change. The test driver commits after every record, so a cache joins only what one record does; each
+//! of these lets one record do more than one thing to a key. Every case of the suite has a run with caches, too.
+
+use serde_json::{json, Value};
+
+use super::build::{case, grace, hopping, session, tumbling, Case};
+
+/// Words of a line as records of one key, in a store with caching.
+fn worded(name: &str, about: &str) -> Case {
+    case(name, about).stream("in", "in").op("flat_map_values", "words", "in", json!({"mapper": "words"})).op(
+        "group_by_key",
+        "groups",
+        "words",
+        json!({}),
+    )
+}
+
+fn cached() -> Value {
+    json!({"name": "rows", "caching": true})
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        worded("count", "two counts by one record: one change, with the last value")
+            .op("count", "rows", "groups", json!({"materialized": cached()}))
+            .show("rows")
+            .feed("a=x_y@5 b=z@3 a=w_v_u@1 !"),
+        worded("reduce", "a reduction by one record: one change")
+            .op("reduce", "rows", "groups", json!({"reducer": "concat", "materialized": cached()}))
+            .show("rows")
+            .feed("a=x_y@5 b=z@3 a=w_v@1 !"),
+        worded("transient-row", "a row made and deleted by one record vanishes: no change, no changelog record")
+            .op("reduce", "rows", "groups", json!({"reducer": "null", "materialized": cached()}))
+            .show("rows")
+            .feed("a=x_y@5 b=z@3 b=w@4 a=x_y_z@6 !"),
+        case("order-of-keys", "several keys by one record: the order in which a cache lets them go")
+            .stream("in", "in")
+            .op("flat_map", "words", "in", json!({"mapper": "words_as_keys"}))
+            .op("group_by_key", "groups", "words", json!({}))
+            .op("count", "rows", "groups", json!({"materialized": cached()}))
+            .show("rows")
+            .feed("a=c_b_a_c@5 b=b_d_b@6 c=z@7 !"),
+        case("grouped-again", "row 38: groups of a cached table: one change of the upper count moves one row below")
+            .stream("in", "in")
+            .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
+            .op("group_by_key", "groups", "words", json!({}))
+            .op("count", "rows", "groups", json!({"materialized": cached()}))
+            .op("group_by", "again", "rows", json!({"mapper": "by_value"}))
+            .op("count", "counts", "again", json!({"materialized": {"name": "counts", "caching": true}}))
+            .show("counts")
+            .feed("a=x_y@1 b=z@2 b=w_v@3 a=u@4 !"),
+        case("table-source", "a cached table: two updates by one record")
+            .stream("in", "in")
+            .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
+            .op("to_table", "t", "words", json!({"materialized": cached()}))
+            .show("t")
+            .feed("a=x_y@5 a=z@3 b=~@4 a=w_v@9 !"),
+        case("windows", "cached windows: overlapping ones of one record, and late ones")
+            .stream("in", "in")
+            .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
+            .op("group_by_key", "groups", "words", json!({}))
+            .op("windowed_by", "w", "groups", json!({"window": grace(hopping(10, 5), 10)}))
+            .op("count", "rows", "w", json!({"materialized": cached()}))
+            .show("rows")
+            .feed("a=x_y@7 b=z@12 a=w_v@3 a=u@40 a=t@1 !"),
+        case(
+            "sessions",
+            "row 33: cached sessions: removed and put again is one change; a merged one leaves a tombstone",
+        )
+        .stream("in", "in")
+        .op("group_by_key", "groups", "in", json!({}))
+        .op("windowed_by", "w", "groups", json!({"window": grace(session(5), 20)}))
+        .op("count", "rows", "w", json!({"materialized": cached()}))
+        .show("rows")
+        .feed("a=x@0 a=y@5 a=z@5 b=w@12 b=v@20 b=u@16 !"),
+        case("join", "cached tables of a join: both sides changed by one record")
+            .stream("in", "in")
+            .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
+            .op("group_by_key", "groups", "words", json!({}))
+            .op("count", "counts", "groups", json!({"materialized": {"name": "counts", "caching": true}}))
+            .op(
+                "reduce",
+                "newest",
+                "groups",
+                json!({"reducer": "newest", "materialized": {"name": "newest", "caching": true}}),
+            )
+            .op(
+                "outer_join",
+                "j",
+                "counts",
+                json!({"with": "newest", "joiner": "concat", "materialized": {"name": "joined", "caching": true}}),
+            )
+            .show("j")
+            .feed("a=x_y@1 b=z@2 a=w_v@0 !"),
+        case("suppressed", "a buffer below a cached store")
+            .stream("in", "in")
+            .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
+            .op("group_by_key", "groups", "words", json!({}))
+            .op("windowed_by", "w", "groups", json!({"window": grace(tumbling(10), 5)}))
+            .op("count", "rows", "w", json!({"materialized": cached()}))
+            .op("suppress", "held", "rows", json!({"until": {"window_close": {}}}))
+            .show("held")
+            .feed("a=x_y@7 b=z@12 a=w_v@3 a=u@40 !"),
+        worded("caching-off", "a store with caching turned off shows every change, also where caches are on")
+            .op("count", "rows", "groups", json!({"materialized": {"name": "rows", "caching": false}}))
+            .show("rows")
+            .feed("a=x_y@5 a=w_v@1 !"),
+        worded("back-to-before", "a row changed and changed back by one record is still a change")
+            .op("reduce", "rows", "groups", json!({"reducer": "newest", "materialized": cached()}))
+            .show("rows")
+            .feed("a=x@5 a=y_x@6 a=x@7 !"),
+    ]
+}

@@ -1,0 +1,179 @@
+//! Tables joined by their keys.
+
+use serde_json::{json, Value};
+
+use super::build::{case, Case};
+use super::input::Mixture;
+use super::stream_table::{IN_ORDER, OUT_OF_ORDER, SCRIPT};
+
+const OPS: [(&str, &str); 3] = [("inner", "join"), ("left", "left_join"), ("outer", "outer_join")];
+
+pub(crate) fn cases() -> Vec<Case> {
+    [every_kind(), versioned(), chained(), single()].concat()
+}
+
+fn joined(name: impl Into<String>, about: &str, op: &str, [left, right]: [Value; 2], join: Value) -> Case {
+    let mut fields = json!({"with": "r", "joiner": "concat"});
+    for (name, value) in join.as_object().into_iter().flatten() {
+        fields[name] = value.clone();
+    }
+    case(name, about).table_in("l", "l", left).table_in("r", "r", right).op(op, "j", "l", fields).show("j")
+}
+
+fn plain() -> [Value; 2] {
+    [json!({}), json!({})]
+}
+
+fn every_kind() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (kind, op) in OPS {
+        let one = |name: &str, about: &str, join: Value| joined(format!("{kind}-{name}"), about, op, plain(), join);
+        cases.extend([
+            one("in-order", "row 21: the shared script, in order, null keys dropped and counted", json!({}))
+                .feed(SCRIPT)
+                .feed(IN_ORDER),
+            one(
+                "out-of-order",
+                "row 21: the shared script, out of order: times of results are the greatest of both rows",
+                json!({}),
+            )
+            .feed(SCRIPT)
+            .feed(OUT_OF_ORDER),
+            one(
+                "kept",
+                "row 22: a join with a store: rows, times and changelog",
+                json!({"materialized": {"name": "rows"}}),
+            )
+            .feed("l:a=x@1 r:b=R@2 r:a=S@10 l:a=y@5 l:b=z@1 r:a=~@11 l:b=~@3 r:b=T@4 l:c=~@9 r:c=~@9 l:a=~@12"),
+            one("regrouped", "row 22: a grouping below a join: old values of results are right", json!({}))
+                .op("group_by", "groups", "j", json!({"mapper": "by_value"}))
+                .op("count", "counts", "groups", json!({}))
+                .show_in("counts", "counts")
+                .feed("l:a=x@1 r:a=R@2 l:a=y@3 r:a=~@4 l:a=~@5 r:b=S@6 l:b=z@7 r:b=S@8 l:b=~@9 r:b=~@10"),
+            one(
+                "seeded",
+                "random interleaving of three keys with tombstones and disorder",
+                json!({"materialized": {"name": "rows"}}),
+            )
+            .feed(
+                Mixture {
+                    topics: &["l", "r"],
+                    keys: &["a", "b", "c"],
+                    values: &["x", "y", "~", ""],
+                    back: 5,
+                    on: 7,
+                    records: 45,
+                }
+                .script(131),
+            ),
+        ]);
+    }
+    cases
+}
+
+fn versioned() -> Vec<Case> {
+    let store = |name: &str| json!({"name": name, "store": "versioned", "history": 1000});
+    let mut cases = Vec::new();
+    for (kind, op) in OPS {
+        cases.push(
+            joined(
+                format!("{kind}-versioned"),
+                "row 21: both tables versioned: older updates are not joined",
+                op,
+                [store("ls"), store("rs")],
+                json!({}),
+            )
+            .feed(SCRIPT)
+            .feed(OUT_OF_ORDER),
+        );
+    }
+    cases.push(
+        joined(
+            "outer-versioned-left-only",
+            "row 21: only the left table versioned",
+            "outer_join",
+            [store("ls"), json!({})],
+            json!({}),
+        )
+        .feed(SCRIPT)
+        .feed(OUT_OF_ORDER),
+    );
+    cases.push(
+        joined(
+            "left-versioned-right-only",
+            "row 21: only the right table versioned",
+            "left_join",
+            [json!({}), store("rs")],
+            json!({}),
+        )
+        .feed(SCRIPT)
+        .feed(OUT_OF_ORDER),
+    );
+    cases
+}
+
+fn chained() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (first, one) in OPS {
+        for (second, two) in OPS {
+            cases.push(
+                joined(format!("{first}-{second}"), "row 21: a join of a join, each side changing once and back", one, plain(), json!({}))
+                    .table("s", "s")
+                    .op(two, "k", "j", json!({"with": "s", "joiner": "concat"}))
+                    .show_in("k", "all")
+                    .feed("s:a=1@1 l:a=A@2 r:a=a@3 l:a=~@4 r:a=~@5 s:a=~@6 r:a=b@7 s:a=2@8 l:a=B@9 l:a=~@10 s:a=~@11 r:a=~@12"),
+            );
+        }
+    }
+    cases
+}
+
+fn single() -> Vec<Case> {
+    vec![
+        case("with-itself", "a table joined with itself: two results for each update")
+            .table("t", "t")
+            .op("join", "j", "t", json!({"with": "t", "joiner": "concat"}))
+            .show("j")
+            .feed("t:a=x@1 t:a=y@3 t:a=~@2 t:b=z@4"),
+        case("with-its-own-view", "a table joined with its filtered view")
+            .table("t", "t")
+            .op("filter", "f", "t", json!({"predicate": "value_even"}))
+            .op("left_join", "j", "t", json!({"with": "f", "joiner": "concat"}))
+            .show("j")
+            .feed("t:a=xx@1 t:a=y@3 t:a=~@2 t:b=zz@4"),
+        case("views-of-both", "views that are not kept on both sides: looked up through the mapper")
+            .table("l", "l")
+            .table("r", "r")
+            .op("map_values", "ml", "l", json!({"mapper": "upper"}))
+            .op("filter", "fr", "r", json!({"predicate": "value_even"}))
+            .op("outer_join", "j", "ml", json!({"with": "fr", "joiner": "concat"}))
+            .show("j")
+            .feed("l:a=x@1 r:a=RR@2 r:a=S@3 l:a=y@4 r:a=TT@5 l:a=~@6 r:a=U@7"),
+        case("counts-joined", "two counts of different streams joined")
+            .stream("l", "l")
+            .stream("r", "r")
+            .op("group_by_key", "gl", "l", json!({}))
+            .op("count", "cl", "gl", json!({}))
+            .op("group_by_key", "gr", "r", json!({}))
+            .op("count", "cr", "gr", json!({}))
+            .op("outer_join", "j", "cl", json!({"with": "cr", "joiner": "sum"}))
+            .show("j")
+            .feed("l:a=x@1 r:a=R@5 r:b=S@2 l:a=y@3 l:b=z@9 r:~=T@10"),
+        case("filter-below", "a filter below an outer join: tombstones only where there was a result")
+            .table("l", "l")
+            .table("r", "r")
+            .op("outer_join", "j", "l", json!({"with": "r", "joiner": "concat"}))
+            .op("filter", "f", "j", json!({"predicate": "value_even", "materialized": {"name": "rows"}}))
+            .show("f")
+            .feed("l:a=x@1 r:a=RR@2 l:a=~@3 r:a=~@4 r:b=S@5 l:b=yy@6"),
+        joined("joiner-returns-null", "a joiner that returns null makes tombstones", "left_join", plain(),
+            json!({"joiner": "null_if_right_null", "materialized": {"name": "rows"}}))
+            .feed("l:a=x@1 r:a=R@2 r:a=~@3 l:b=y@4 l:b=~@5"),
+        joined("old-values-upstream", "row 22, golden sequence 5: old values of an outer join with times that go back", "outer_join", plain(),
+            json!({"materialized": {"name": "rows"}}))
+            .op("group_by", "groups", "j", json!({"mapper": "constant"}))
+            .op("aggregate", "all", "groups", json!({"initializer": "empty", "aggregator": "append", "subtractor": "strike"}))
+            .show_in("all", "all")
+            .feed("l:0=X0@5 l:1=X1@6 r:0=Y0@0 r:1=Y1@10 l:0=XX0@7 l:1=XX1@7 l:2=XX2@7 l:3=XX3@7 r:0=YY0@0 r:1=YY1@5 r:2=YY2@10 r:3=YY3@15 l:0=XXX0@6 r:0=~@5 r:1=~@0 l:2=~@10"),
+    ]
+}
