@@ -60,9 +60,15 @@ pub struct ConfigSpec {
     /// `ensure.explicit.internal.resource.naming`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explicit_names: Option<bool>,
+    /// The wall clock between two emissions of what closed or did not match, in ms; none unless told otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emit_interval: Option<i64>,
     /// `continue`: a record whose processing fails is given up and counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processing_handler: Option<String>,
+    /// `continue`: a record that cannot be read is given up and counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deserialization_handler: Option<String>,
 }
 
 /// `topology.optimization`.

@@ -28,7 +28,7 @@ import java.util.TreeMap;
 final class StoreContents {
     /** Parts of the names of stores whose rows only Kafka knows: unmatched sides of joins, foreign-key subscriptions. */
     private static final List<String> PRIVATE =
-        List.of("KSTREAM-OUTERSHARED-", "-left-shared-join", "-outer-shared-join", "SUBSCRIPTION-STATE-STORE");
+        List.of("KSTREAM-OUTERSHARED-", "-left-shared-join", "-outer-shared-join", "SUBSCRIPTION-STATE-STORE", "-subscription-store");
 
     private StoreContents() {
     }
