@@ -425,6 +425,8 @@ pub enum Step {
     Advance(AdvanceStep),
     /// Caches are flushed.
     Commit(CommitStep),
+    /// The task starts again.
+    Restart(RestartStep),
 }
 
 /// A record that goes in.
@@ -461,6 +463,14 @@ pub struct AdvanceStep {
 pub struct CommitStep {
     /// Always true.
     pub commit: bool,
+}
+
+/// The task closes and opens again, its stores read from their changelogs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestartStep {
+    /// Always true.
+    pub restart: bool,
 }
 
 /// What Kafka Streams answered.

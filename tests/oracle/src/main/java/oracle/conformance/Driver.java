@@ -11,9 +11,6 @@ import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.processor.internals.StreamTask;
 
-import java.lang.reflect.Field;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -26,7 +23,7 @@ import java.util.Queue;
 import java.util.function.Function;
 
 /**
- * Kafka's {@link TopologyTestDriver} with three things it has no API for, reached by reflection on its private members
+ * Kafka's {@link TopologyTestDriver} with four things it has no API for, reached by reflection on its private members
  * (a new version that renames them fails at once, in the constructor or at the first call):
  *
  * <ul>
@@ -34,47 +31,56 @@ import java.util.function.Function;
  *   <li>the journal: all records produced, over all topics in their order. The driver keeps a queue per topic in a map; a
  *       map whose queues also write into one list takes its place;</li>
  *   <li>commits when asked. The driver commits, and so flushes caches, after every record it processes, which leaves a
- *       cache nothing to do. With {@code commitsAlone} false the same steps are made without the commit.</li>
+ *       cache nothing to do. With {@code commitsAlone} false the same steps are made without the commit;</li>
+ *   <li>restarts, see {@link Restart}.</li>
  * </ul>
  */
 final class Driver implements AutoCloseable {
     private final TopologyTestDriver driver;
-    private final StreamTask task;
+    private final Members members;
+    private final Properties properties;
+    private StreamTask task;
     private final Time clock;
     private final boolean commitsAlone;
     private final Map<String, TopicPartition> inputs;
     private final Map<String, TopicPartition> globalInputs;
     private final List<ProducerRecord<byte[], byte[]>> journal = new ArrayList<>();
+    /** The journal and the inputs, in their order. */
+    private final List<ProducerRecord<byte[], byte[]>> history = new ArrayList<>();
+    private long droppedBefore;
 
     Driver(Topology topology, Properties properties, boolean commitsAlone) {
         this.driver = new TopologyTestDriver(topology, properties, Instant.EPOCH);
+        this.members = new Members(TopologyTestDriver.class, driver);
+        this.properties = properties;
         this.commitsAlone = commitsAlone;
-        this.task = field("task");
-        this.clock = field("mockWallClockTime");
-        this.inputs = field("partitionsByInputTopic");
-        this.globalInputs = field("globalPartitionsByInputTopic");
+        this.task = members.get("task");
+        this.clock = members.get("mockWallClockTime");
+        this.inputs = members.get("partitionsByInputTopic");
+        this.globalInputs = members.get("globalPartitionsByInputTopic");
         replaceOutputs();
     }
 
     /** Pipes one record, and what it leads to in internal topics. */
     void pipe(String topic, long timestamp, byte[] key, byte[] value, Headers headers) {
-        TopicPartition partition = call("getInputTopicOrPatternPartition", types(String.class), topic);
+        TopicPartition partition = members.call("getInputTopicOrPatternPartition", Members.types(String.class), topic);
         if (partition == null && !globalInputs.containsKey(topic)) {
             throw new Mistake("no node reads the topic `" + topic + "`");
         }
+        history.add(new ProducerRecord<>(topic, 0, Math.max(0, timestamp), key, value, headers));
         if (commitsAlone || partition == null) {
-            call("pipeRecord", types(String.class, long.class, byte[].class, byte[].class, Headers.class),
+            members.call("pipeRecord", Members.types(String.class, long.class, byte[].class, byte[].class, Headers.class),
                 topic, timestamp, key, value, headers);
             return;
         }
-        call("enqueueTaskRecord",
-            types(String.class, TopicPartition.class, long.class, byte[].class, byte[].class, Headers.class),
+        members.call("enqueueTaskRecord",
+            Members.types(String.class, TopicPartition.class, long.class, byte[].class, byte[].class, Headers.class),
             topic, partition, timestamp, key, value, headers);
         processAll();
         TopicPartition global = globalInputs.get(topic);
         if (global != null) {
-            call("processGlobalRecord",
-                types(TopicPartition.class, long.class, byte[].class, byte[].class, Headers.class),
+            members.call("processGlobalRecord",
+                Members.types(TopicPartition.class, long.class, byte[].class, byte[].class, Headers.class),
                 global, timestamp, key, value, headers);
         }
     }
@@ -97,7 +103,7 @@ final class Driver implements AutoCloseable {
             return;
         }
         Map<TopicPartition, OffsetAndMetadata> offsets = task.prepareCommit(true);
-        call("commit", types(Map.class), offsets);
+        members.call("commit", Members.types(Map.class), offsets);
         task.postCommit(true);
         processAll();
     }
@@ -110,8 +116,17 @@ final class Driver implements AutoCloseable {
         }
     }
 
+    /** Commits, closes the task and opens it again. */
+    void restart() {
+        commitAll();
+        if (task != null) {
+            droppedBefore = dropped();
+            task = new Restart(members, properties).of(task, history);
+        }
+    }
+
     private void processAll() {
-        call("captureOutputsAndReEnqueueInternalResults", types());
+        members.call("captureOutputsAndReEnqueueInternalResults", Members.types());
         if (task == null) {
             return;
         }
@@ -120,13 +135,13 @@ final class Driver implements AutoCloseable {
         while (task.hasRecordsQueued() && task.isProcessable(clock.milliseconds())) {
             task.process(clock.milliseconds());
             task.maybePunctuateStreamTime();
-            call("captureOutputsAndReEnqueueInternalResults", types());
+            members.call("captureOutputsAndReEnqueueInternalResults", Members.types());
         }
     }
 
     /** @return all that was produced so far, also by a step that failed and so was not captured by the driver */
     List<ProducerRecord<byte[], byte[]>> journal() {
-        MockProducer<byte[], byte[]> producer = field("producer");
+        MockProducer<byte[], byte[]> producer = members.get("producer");
         List<ProducerRecord<byte[], byte[]>> all = new ArrayList<>(journal);
         all.addAll(producer.history());
         return all;
@@ -137,7 +152,7 @@ final class Driver implements AutoCloseable {
     }
 
     long dropped() {
-        return driver.metrics().entrySet().stream()
+        return droppedBefore + driver.metrics().entrySet().stream()
             .filter(metric -> metric.getKey().name().equals("dropped-records-total"))
             .mapToLong(metric -> ((Double) metric.getValue().metricValue()).longValue())
             .sum();
@@ -169,11 +184,7 @@ final class Driver implements AutoCloseable {
                 return super.computeIfAbsent(topic, name -> new Journaled());
             }
         };
-        try {
-            member("outputRecordsByTopic").set(driver, outputs);
-        } catch (IllegalAccessException impossible) {
-            throw new IllegalStateException(impossible);
-        }
+        members.set("outputRecordsByTopic", outputs);
     }
 
     /** The queue of one topic, whose records are written to the journal too. */
@@ -183,46 +194,8 @@ final class Driver implements AutoCloseable {
         @Override
         public boolean add(ProducerRecord<byte[], byte[]> record) {
             journal.add(record);
+            history.add(record);
             return super.add(record);
-        }
-    }
-
-    private static Class<?>[] types(Class<?>... types) {
-        return types;
-    }
-
-    private static Field member(String name) {
-        try {
-            Field field = TopologyTestDriver.class.getDeclaredField(name);
-            field.setAccessible(true);
-            return field;
-        } catch (NoSuchFieldException renamed) {
-            throw new IllegalStateException("this version's TopologyTestDriver has no field " + name, renamed);
-        }
-    }
-
-    @SuppressWarnings("unchecked")
-    private <T> T field(String name) {
-        try {
-            return (T) member(name).get(driver);
-        } catch (IllegalAccessException impossible) {
-            throw new IllegalStateException(impossible);
-        }
-    }
-
-    @SuppressWarnings("unchecked")
-    private <T> T call(String name, Class<?>[] types, Object... arguments) {
-        try {
-            Method method = TopologyTestDriver.class.getDeclaredMethod(name, types);
-            method.setAccessible(true);
-            return (T) method.invoke(driver, arguments);
-        } catch (NoSuchMethodException | IllegalAccessException renamed) {
-            throw new IllegalStateException("this version's TopologyTestDriver has no method " + name, renamed);
-        } catch (InvocationTargetException failed) {
-            if (failed.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw new IllegalStateException(failed.getCause());
         }
     }
 }

@@ -90,6 +90,11 @@ final class Run {
                 throw fields.mistake("`commit` is true");
             }
             driver.commit();
+        } else if (fields.has("restart")) {
+            if (!Boolean.TRUE.equals(fields.optionalFlag("restart"))) {
+                throw fields.mistake("`restart` is true");
+            }
+            driver.restart();
         } else {
             String topic = fields.text("topic");
             Types types = inputs.getOrDefault(topic, new Types(Type.STRING, Type.STRING));
