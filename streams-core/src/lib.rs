@@ -40,6 +40,12 @@ pub mod runtime;
 
 pub mod testing;
 
+#[cfg(test)]
+mod kafka_bytes_tests;
+#[cfg(test)]
+#[path = "../../tests/fixtures/reader.rs"]
+mod kafka_fixtures;
+
 pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use ids::{NodeId, Offset, Partition, SubtopologyId, TaskId, TopicPartition};
 pub use record::{Change, Header, Headers, Record};

@@ -2,6 +2,8 @@
 //!
 //! Lock order: topics, group, partition. No lock of this module is held while a reply is written.
 
+#[cfg(test)]
+mod kafka_records_tests;
 pub(crate) mod offset_records;
 pub(crate) mod offsets;
 pub(crate) mod producer_ids;

@@ -234,12 +234,34 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka_fixtures as fixtures;
     use crate::state::engine::segment_of;
 
     const MINUTE: i64 = 60_000;
 
     fn shape() -> WindowShape {
         WindowShape::new(Duration::from_secs(600), Duration::from_secs(60))
+    }
+
+    #[test]
+    fn window_keys_of_changelogs_are_kafkas() {
+        let text = String::from_utf8(fixtures::bytes("stores.jsonl")).unwrap();
+        let mut checked = 0;
+        for line in fixtures::parse(&text).iter().filter(|line| line["format"] == "windowKey") {
+            let key = line["key"].as_str().unwrap().as_bytes();
+            let start = Timestamp(line["timestamp"].as_str().unwrap().parse().unwrap());
+            let kafkas = fixtures::unhex(line["bytes"].as_str().unwrap());
+            let mut inner = Vec::new();
+            assert_eq!(shape().inner_key(&kafkas, &mut inner), Some(start), "{line}");
+            assert_eq!(split_window_key(&inner), Some((key, start)), "{line}");
+            if line["seq"] == SEQ {
+                let mut ours = key.to_vec();
+                push_window_suffix(&mut ours, start);
+                assert_eq!(ours, kafkas, "{line}");
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 12);
     }
 
     #[test]

@@ -51,9 +51,6 @@ final class Messages {
             for (boolean request : new boolean[] {true, false}) {
                 for (Filler.Filling filling : Filler.Filling.values()) {
                     Message message = Filler.fill(request ? api.newRequest() : api.newResponse(), version, filling);
-                    if (filling == Filler.Filling.DEFAULTS && !isWritable(message, version)) {
-                        continue;
-                    }
                     ObjectNode line = lines.line().put("key", api.apiKey()).put("api", api.name).put("version", version);
                     line.put("kind", request ? "request" : "response").put("filling", name(filling));
                     header(line, api, version, request);
@@ -75,16 +72,6 @@ final class Messages {
             : new ResponseHeaderData().setCorrelationId(CORRELATION_ID);
         line.put("headerVersion", headerVersion);
         line.put("header", Lines.hex(MessageUtil.toByteBufferAccessor(header, headerVersion).buffer()));
-    }
-
-    /** Some defaults are null in versions that do not allow it. */
-    private static boolean isWritable(Message message, short version) {
-        try {
-            MessageUtil.toByteBufferAccessor(message, version);
-            return true;
-        } catch (NullPointerException e) {
-            return false;
-        }
     }
 
     /** Puts bytes and fields on a line, and makes sure that Kafka reads the bytes as the fields. */
