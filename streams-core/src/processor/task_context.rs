@@ -218,8 +218,7 @@ impl TaskContext {
     /// The error with its node and position, unless the handler says to continue.
     #[cold]
     pub fn on_processing_error(&mut self, node: NodeId, error: Error) -> Result<()> {
-        let users = matches!(error.kind(), ErrorKind::Processing | ErrorKind::Serialization | ErrorKind::Store);
-        if self.failure_placed || !users {
+        if self.failure_placed || !is_of_one_record(error.kind()) {
             return Err(error);
         }
         let name = self.node_name(node).to_owned();
@@ -256,6 +255,12 @@ impl TaskContext {
             ))),
         }
     }
+}
+
+/// Whether a failure is the record's own, so that passing over the record leaves everything else whole. What a store's
+/// disk, a changelog or the broker have to do with it is never passed over: see `runtime/handlers.rs`.
+fn is_of_one_record(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Processing | ErrorKind::Serialization | ErrorKind::Store)
 }
 
 impl fmt::Debug for TaskContext {

@@ -3,9 +3,20 @@
 //! | handler | when | default |
 //! |---|---|---|
 //! | deserialization | a source record does not decode | fail |
-//! | processing | user code answers with an error, in a processor or a punctuation | fail |
+//! | processing | user code answers with an error, in a processor, a punctuation or a flush | fail |
 //! | production | a record cannot be written | fail |
 //! | uncaught | a thread ends by an error or a panic | shut the client down |
+//!
+//! The processing handler is asked about what user code answers with below a node's `process`: its own failures
+//! ([`ErrorKind::Processing`]), bytes that do not encode or decode, and a store that refuses one operation
+//! ([`ErrorKind::Store`]), as in Kafka Streams, where a store's exception passes through the same catch. It is not asked
+//! where going on would lose more than the record at hand: the disk of a store is full or its files are damaged
+//! (`Io`, `Corrupt`), the broker refused an earlier write (`Refused`, which the production handler has decided about), the
+//! record is to be tried again (`Retriable`), or the task is no longer ours or no longer whole (`Fenced`,
+//! `TaskCorrupted`). Kafka Streams excepts only the last two.
+//!
+//! [`ErrorKind::Processing`]: crate::ErrorKind::Processing
+//! [`ErrorKind::Store`]: crate::ErrorKind::Store
 //!
 //! A handler that continues passes over that one record; it is counted and logged. A dead letter topic takes the source
 //! record of every failure, whether the handler goes on or not.

@@ -57,14 +57,19 @@ impl RecordCollector for Lines {
 
 /// Partition 3 of topics `a` and `b`, merged; a record `bad` fails.
 fn task(topics: &[&str], options: &TaskOptions) -> (ActiveTask, Lines) {
+    failing_task(topics, options, ErrorKind::Processing)
+}
+
+/// The same with a failure of some kind.
+fn failing_task(topics: &[&str], options: &TaskOptions, kind: ErrorKind) -> (ActiveTask, Lines) {
     let mut builder = TopologyBuilder::new();
     let mut sources = Vec::new();
     for topic in topics {
         sources.push(builder.add_source::<(), String>(topic, &[topic], SourceOptions::default()).unwrap());
     }
-    let merge = add_processor::<(), String>(&mut builder, "merge", &sources, |record, cx| {
+    let merge = add_processor::<(), String>(&mut builder, "merge", &sources, move |record, cx| {
         if record.value == "bad" {
-            return Err(crate::Error::new(ErrorKind::Processing, "bad record"));
+            return Err(crate::Error::new(kind, "bad record"));
         }
         cx.forward(record)
     })
@@ -202,6 +207,7 @@ fn a_failed_record_stays_the_next_one() {
     assert_eq!(committed(&mut task), ["a-3 991 1"]);
 }
 
+/// Row B52.
 #[test]
 fn a_poison_record_is_named_by_its_offset() {
     let mut builder = TopologyBuilder::new();
@@ -292,4 +298,39 @@ fn a_handler_that_continues_passes_over_a_record_and_its_offset_is_committed() {
     assert_eq!(lines.take(), "x@1");
     assert_eq!(task.dropped_records(), 1);
     assert_eq!(committed(&mut task), ["a-3 2 2"]);
+}
+
+/// Kafka Streams asks about whatever is thrown below `process`, a store's failure too. The kinds that are not asked about
+/// would lose more than the record that meets them.
+#[rstest]
+#[case(ErrorKind::Processing, true)]
+#[case(ErrorKind::Serialization, true)]
+#[case(ErrorKind::Store, true)]
+#[case::the_disk_of_a_store(ErrorKind::Io, false)]
+#[case::a_damaged_store(ErrorKind::Corrupt, false)]
+#[case::a_write_that_was_refused(ErrorKind::Refused, false)]
+#[case(ErrorKind::Retriable, false)]
+#[case(ErrorKind::TaskCorrupted, false)]
+#[case(ErrorKind::Fenced, false)]
+#[case(ErrorKind::Internal, false)]
+fn the_processing_handler_is_asked_about(#[case] kind: ErrorKind, #[case] is_asked: bool) {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let into = Arc::clone(&asked);
+    let processing_handler: crate::processor::ProcessingHandler = Arc::new(move |node, position, error| {
+        let position = position.map(ToString::to_string).unwrap_or_default();
+        into.lock().unwrap().push(format!("{node} {position} {:?}", error.kind()));
+        crate::processor::Verdict::Continue
+    });
+    let (mut task, lines) = failing_task(&["a"], &TaskOptions { processing_handler, ..options() }, kind);
+    add(&mut task, "a", 7, "bad@1 after@2");
+    let outcome = task.process(10, Timestamp(0));
+    let asked = asked.lock().unwrap().clone();
+    if is_asked {
+        assert_eq!(outcome.unwrap(), 2);
+        assert_eq!(asked, [format!("merge a-3 offset 7 {kind:?}")]);
+        assert_eq!((lines.take().as_str(), task.dropped_records()), ("after@2", 1));
+    } else {
+        assert_eq!(outcome.unwrap_err().kind(), kind);
+        assert_eq!((asked.len(), task.dropped_records()), (0, 0));
+    }
 }
