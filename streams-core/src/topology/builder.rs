@@ -219,9 +219,23 @@ impl TopologyBuilder {
         Ok(())
     }
 
-    /// Declares that these sources must have equally many partitions.
-    pub fn copartition(&mut self, sources: &[NodeId]) {
-        self.copartitioned.push(sources.to_vec());
+    /// Declares that what these nodes read must have equally many partitions. A node that is no source stands for the
+    /// sources above it, as that of a table does.
+    pub fn copartition(&mut self, nodes: &[NodeId]) {
+        let mut sources = Vec::new();
+        for node in nodes {
+            self.add_sources_of(*node, &mut sources);
+        }
+        self.copartitioned.push(sources);
+    }
+
+    fn add_sources_of(&self, node: NodeId, sources: &mut Vec<NodeId>) {
+        let Some(spec) = self.nodes.get(node.index()) else { return };
+        if !matches!(spec.kind, NodeKind::Source { .. }) {
+            spec.parents.iter().for_each(|parent| self.add_sources_of(*parent, sources));
+        } else if !sources.contains(&node) {
+            sources.push(node);
+        }
     }
 
     /// The node that has a name.

@@ -12,6 +12,9 @@ use crate::topology::{NodeKind, NodeSpec};
 /// Kafka's limit on the length of a topic name, which node and store names share because topics are named after them.
 const NAME_LENGTH_MAX: usize = 249;
 
+/// Topics of the brokers themselves.
+const BROKERS_TOPICS: &[&str] = &["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
 /// Checks a name of a node, a store or a topic against Kafka's rules.
 pub(crate) fn validate_name(what: &str, name: &str) -> Result<()> {
     let invalid = |why: String| Err(Error::new(ErrorKind::InvalidTopology, format!("{what} name {name:?} {why}")));
@@ -37,6 +40,7 @@ pub(crate) fn validate(nodes: &[NodeSpec], stores: &BTreeMap<Arc<str>, Arc<Store
         return Err(Error::new(ErrorKind::InvalidTopology, message));
     }
     validate_sources(nodes)?;
+    validate_topics(nodes)?;
     validate_edges(nodes)?;
     for idle in sources_without_children(nodes) {
         tracing::warn!(source_node = idle, "nothing follows this source: its records are read and thrown away");
@@ -59,11 +63,32 @@ fn validate_sources(nodes: &[NodeSpec]) -> Result<()> {
             return Err(Error::new(ErrorKind::InvalidTopology, message));
         }
         for topic in topics {
-            validate_name("topic", topic)?;
             if let Some(other) = read_by.insert(topic, &node.name) {
                 let message = format!(
                     "topic {topic} has already been registered by another source: {other} and {} both read it; \
                      read it once and use the stream twice",
+                    node.name
+                );
+                return Err(Error::new(ErrorKind::InvalidTopology, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names of topics that nodes read or write, against Kafka's rules and against the broker's own topics.
+fn validate_topics(nodes: &[NodeSpec]) -> Result<()> {
+    for node in nodes {
+        let topics: &[Arc<str>] = match &node.kind {
+            NodeKind::Source { topics, .. } => topics,
+            NodeKind::Sink { topic: Some(topic) } => std::slice::from_ref(topic),
+            NodeKind::Sink { topic: None } | NodeKind::Processor => &[],
+        };
+        for topic in topics {
+            validate_name("topic", topic)?;
+            if BROKERS_TOPICS.contains(&&**topic) {
+                let message = format!(
+                    "node {} names topic {topic}, in which brokers keep their own records: choose another topic",
                     node.name
                 );
                 return Err(Error::new(ErrorKind::InvalidTopology, message));
@@ -116,6 +141,7 @@ mod tests {
     use crate::topology::{SinkOptions, SourceOptions, TopologyBuilder, TypeSignature};
     use rstest::rstest;
 
+    /// Row B37.
     #[rstest]
     #[case::empty("", "is empty")]
     #[case::dot(".", "is not allowed")]
@@ -144,6 +170,7 @@ mod tests {
 
     type Wrong = fn(&mut TopologyBuilder) -> Result<()>;
 
+    /// Rows B35, B36, B39, B40 and B44.
     #[rstest]
     #[case::nothing(
         |_: &mut TopologyBuilder| Ok(()),
@@ -214,6 +241,25 @@ mod tests {
         },
         "node sink expects dyn Sink<String, i64>, and its parent orders emits dyn Sink<String, String>"
     )]
+    #[case::brokers_topic_read(
+        |builder: &mut TopologyBuilder| source(builder, "offsets", "__consumer_offsets").map(drop),
+        "node offsets names topic __consumer_offsets, in which brokers keep their own records: choose another topic"
+    )]
+    #[case::brokers_topic_written(
+        |builder: &mut TopologyBuilder| {
+            let orders = source(builder, "orders", "orders")?;
+            let options = SinkOptions::default();
+            builder.add_sink::<String, String>("sink", "__transaction_state", options, &[orders]).map(drop)
+        },
+        "node sink names topic __transaction_state, in which brokers keep their own records: choose another topic"
+    )]
+    #[case::sink_topic_of_a_path(
+        |builder: &mut TopologyBuilder| {
+            let orders = source(builder, "orders", "orders")?;
+            builder.add_sink::<String, String>("sink", "a/b", SinkOptions::default(), &[orders]).map(drop)
+        },
+        "topic name \"a/b\" has '/' at position 1: only letters, digits, '.', '_' and '-' are allowed"
+    )]
     #[case::no_topic(
         |builder: &mut TopologyBuilder| builder.add_source::<String, String>("orders", &[], SourceOptions::default()).map(drop),
         "source orders reads no topic: name at least one"
@@ -226,6 +272,7 @@ mod tests {
         assert_eq!(error.kind().exit_code(), 2);
     }
 
+    /// Row B38.
     #[test]
     fn a_store_that_is_not_connected_cannot_be_had() {
         let mut builder = TopologyBuilder::new();
@@ -249,6 +296,7 @@ mod tests {
         );
     }
 
+    /// Row B40.
     #[test]
     fn a_source_that_feeds_nothing_is_found() {
         let mut builder = TopologyBuilder::new();

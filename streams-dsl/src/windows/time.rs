@@ -125,6 +125,7 @@ mod tests {
         assert_eq!(windows, expected);
     }
 
+    /// Row B41.
     #[rstest]
     #[case::no_size(0, 0)]
     #[case::no_advance(10, 0)]
