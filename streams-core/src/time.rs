@@ -57,6 +57,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// 2020-01-01T00:00:00Z: this software did not exist before.
+const PLAUSIBLE_FROM: Timestamp = Timestamp(1_577_836_800_000);
+/// 2100-01-01T00:00:00Z.
+const PLAUSIBLE_UNTIL: Timestamp = Timestamp(4_102_444_800_000);
+
+/// Why a wall clock cannot be right, if it cannot: it shows a year before 2020 or from 2100 on.
+pub fn implausible(now: Timestamp) -> Option<String> {
+    let what = match now {
+        now if now < PLAUSIBLE_FROM => "before 2020",
+        now if now >= PLAUSIBLE_UNTIL => "after 2099",
+        _ => return None,
+    };
+    Some(format!("the clock of this machine shows a time {what} ({now} ms since 1970)"))
+}
+
 /// A duration in whole milliseconds; the largest `i64` where it does not fit.
 pub fn duration_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -112,6 +127,25 @@ mod tests {
         assert_eq!(Timestamp(5) - Timestamp(9), Duration::ZERO);
         assert_eq!(Timestamp(9) - Timestamp(5), Duration::from_millis(4));
         assert_eq!(Timestamp(i64::MAX) - Timestamp(i64::MIN), Duration::from_millis(i64::MAX as u64));
+    }
+
+    /// Row B34.
+    #[test]
+    fn a_clock_of_another_century_is_implausible() {
+        for (now, words) in [
+            (Timestamp(0), Some("before 2020 (0 ms since 1970")),
+            (Timestamp(1_577_836_799_999), Some("before 2020")),
+            (Timestamp(1_577_836_800_000), None),
+            (Timestamp(4_102_444_799_999), None),
+            (Timestamp(4_102_444_800_000), Some("after 2099 (4102444800000 ms since 1970")),
+            (Timestamp(i64::MAX), Some("after 2099")),
+        ] {
+            let why = implausible(now);
+            match words {
+                None => assert_eq!(why, None, "{now}"),
+                Some(words) => assert!(why.as_deref().is_some_and(|why| why.contains(words)), "{now}: {why:?}"),
+            }
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@
 //! | `KStream.join(table, ..)` | `join_table`, `left_join_table` | `join` is for two streams |
 //! | `KTable::toStream` of nulls | `KStream<K, Option<V>>` | tombstones are visible; `drop_tombstones()` hides them |
 //! | `stream.toTable()` | `to_table()` of a `KStream<K, Option<V>>` | the type says whether records can delete |
+//! | a position that the log has lost follows `auto.offset.reset` | the application stops, unless `offset.out.of.range.policy` is `earliest` or `latest` | records are not skipped in silence |
+//! | a changelog that is gone is made anew, and its store begins empty | the application stops and keeps the store's rows | state is not lost in silence |
 //! | a second `stream(topic)` may bring another extractor, which is ignored | `build` refuses it | nothing is ignored silently |
 //!
 //! A handle is a cheap reference to a node of the logical graph; the plan is made by [`StreamsBuilder::build`].

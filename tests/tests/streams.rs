@@ -1,6 +1,7 @@
 //! Applications against a broker: the runtime end to end, over both transports.
 
 mod streams {
+    mod changes;
     mod end_to_end;
     mod failures;
     mod harness;

@@ -48,6 +48,7 @@ pub(crate) struct Cluster {
     names: HashMap<Uuid, Arc<str>, FixedState>,
     brokers: Vec<BrokerAddress>,
     controller: Option<i32>,
+    version: u64,
 }
 
 impl Cluster {
@@ -120,8 +121,14 @@ impl Cluster {
         }
     }
 
+    /// How many answers were taken in.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Takes an answer in.
     pub(crate) fn update(&mut self, response: &MetadataResponse) {
+        self.version += 1;
         self.brokers = addresses(response);
         self.controller = Some(response.controller_id).filter(|id| *id >= 0);
         for topic in &response.topics {

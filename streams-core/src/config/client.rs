@@ -294,6 +294,7 @@ mod tests {
         config.validate().expect("the defaults fit");
     }
 
+    /// Row B13.
     #[test]
     fn what_is_wrong_is_said() {
         for (key, value, message) in [

@@ -17,5 +17,6 @@ pub use client::{
 };
 pub use parse::HostPort;
 pub use streams::{
-    DslStoreType, ExceptionHandler, ProcessingGuarantee, RuntimeConfig, StreamsConfig, TopologyOptimization,
+    DslStoreType, ExceptionHandler, OffsetOutOfRangePolicy, ProcessingGuarantee, RuntimeConfig, StreamsConfig,
+    TopologyOptimization,
 };

@@ -266,6 +266,7 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Row B16.
     #[test]
     fn durations_and_sizes_have_one_grammar() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
@@ -291,6 +292,7 @@ mod tests {
         assert!(bytes(1..=i32::MAX)("4GiB").is_err(), "must not wrap");
     }
 
+    /// Row B08.
     #[test]
     fn bootstrap_servers_name_the_bad_entry() {
         let servers = bootstrap_servers("a:1, [::1]:9092").expect("valid");
@@ -313,6 +315,7 @@ mod tests {
         }
     }
 
+    /// Row B07.
     #[test]
     fn application_ids_are_never_paths() {
         assert_eq!(application_id("word-count_1.0"), Ok("word-count_1.0".to_owned()));

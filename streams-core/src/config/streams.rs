@@ -39,6 +39,9 @@ settings! {
         /// How long a task waits for a partition without records before it goes on without: none never waits, not
         /// even for records the broker is known to have (Kafka's -1).
         max_task_idle: Option<Duration> = Some(ZERO), "max.task.idle.ms", max_task_idle;
+        /// What happens when the next record of an input is no longer, or not yet, in its log. A setting of ours: Kafka
+        /// Streams follows `auto.offset.reset` here too, and skips or repeats records in silence.
+        offset_out_of_range_policy: OffsetOutOfRangePolicy = OffsetOutOfRangePolicy::Fail, "offset.out.of.range.policy", parse::word(OFFSET_OUT_OF_RANGE_POLICIES);
         /// What a failure may do to the output.
         processing_guarantee: ProcessingGuarantee = ProcessingGuarantee::AtLeastOnce, "processing.guarantee", processing_guarantee;
         /// Where local state lives; the application's part is the directory `application.id` below it.
@@ -230,6 +233,25 @@ fn known_keys() -> Vec<&'static str> {
     keys
 }
 
+/// What happens when the next record of an input is not in its log, because retention or somebody deleted it, or the log
+/// lost its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OffsetOutOfRangePolicy {
+    /// The application stops and says which records are gone.
+    Fail,
+    /// It goes on at the first record there is.
+    Earliest,
+    /// It goes on after the last record there is.
+    Latest,
+}
+
+const OFFSET_OUT_OF_RANGE_POLICIES: &[(&str, OffsetOutOfRangePolicy)] = &[
+    ("fail", OffsetOutOfRangePolicy::Fail),
+    ("earliest", OffsetOutOfRangePolicy::Earliest),
+    ("latest", OffsetOutOfRangePolicy::Latest),
+];
+
 /// What a failure may do to the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -396,6 +418,7 @@ mod tests {
         assert_eq!(config.topic["segment.bytes"], "1048576");
     }
 
+    /// Rows B04, B05 and B12.
     #[test]
     fn what_is_wrong_is_said() {
         for (key, value, message) in [
@@ -416,6 +439,7 @@ mod tests {
         }
     }
 
+    /// Row B06.
     #[test]
     fn an_application_needs_a_name_that_is_no_path() {
         let missing = StreamsConfig::from_settings([("poll.ms", "1")]).expect_err("has no name");

@@ -11,6 +11,7 @@
 //! A failed [`StreamThread`] is dropped without a commit, and one built anew goes on from what is committed: stores on
 //! disk hold nothing else, stores in memory are restored from their changelogs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,9 @@ use crate::client::admin::Admin;
 use crate::client::consumer::Consumer;
 use crate::client::producer::Producer;
 use crate::client::transport::{Transport, Waker};
+use crate::config::AutoOffsetReset;
 use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::ids::TaskId;
 use crate::runtime::assignment::TaskAssignment;
 use crate::runtime::handlers::UncaughtExceptionResponse;
 use crate::runtime::lifecycle::{Lifecycle, State};
@@ -36,6 +39,9 @@ use crate::time::Clock;
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 /// How long a thread that failed waits before it begins anew, so that one that fails at once does not spin.
 const REBUILD_DELAY: Duration = Duration::from_secs(1);
+
+/// The state directory is not looked through more often than this, however short `state.cleanup.delay.ms` is.
+const CLEAN_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// Makes a connection to the broker.
 pub(crate) type Connect = Box<dyn Fn() -> Result<Box<dyn Transport>> + Send + Sync>;
@@ -267,6 +273,8 @@ impl Worker {
         let connect = &self.shared.connect;
         let named = |client: &str| format!("{}-{client}", self.name);
         let mut main = config.consumer.clone();
+        // The thread decides where to start, and what to do about a position that is lost.
+        main.auto_offset_reset = AutoOffsetReset::None;
         main.client.client_id = named("consumer");
         let mut restore = config.restore_consumer.clone();
         restore.client.client_id = named("restore-consumer");
@@ -278,6 +286,40 @@ impl Worker {
             producer: Producer::new(output, connect()?, self.seed.wrapping_add(2))?,
         })
     }
+}
+
+/// Starts the thread that deletes directories of tasks that the application no longer has, after
+/// `state.cleanup.delay.ms`.
+///
+/// # Errors
+/// [`ErrorKind::Io`] when the system refuses a thread.
+pub(crate) fn spawn_cleaner(
+    shared: &Arc<Shared>,
+    name: String,
+    plan: &Arc<Plan>,
+    keep: BTreeSet<TaskId>,
+) -> Result<()> {
+    let delay = plan.config.runtime.state_cleanup_delay;
+    // The directory's lock must not outlive the threads because of this one.
+    let (shared, plan) = (Arc::clone(shared), Arc::downgrade(plan));
+    let clean = move || {
+        let interval = delay.max(CLEAN_INTERVAL_MIN);
+        while shared.lifecycle.wait_until(interval, |state| !state.is_live()).is_live() {
+            let Some(plan) = plan.upgrade() else { return };
+            let Some(directory) = &plan.directory else { return };
+            match directory.clean(shared.clock.now(), delay, &keep) {
+                Ok(deleted) if deleted.is_empty() => {}
+                Ok(deleted) => {
+                    let tasks = deleted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    tracing::info!(tasks, "deleted the state of tasks that the application no longer has");
+                }
+                Err(error) => tracing::warn!(error = %error.report(), "cleaning the state directory fails"),
+            }
+        }
+    };
+    let named = name.clone();
+    // Nobody waits for it: it ends by itself when the application does.
+    Builder::new().name(name).spawn(clean).map(drop).context(|| format!("start thread {named}"))
 }
 
 /// Starts the thread that purges repartition topics.

@@ -13,6 +13,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::client::admin::{Admin, NewTopic, TopicConfigs};
 use crate::config::StreamsConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +22,7 @@ use crate::protocol::ErrorCode;
 use crate::runtime::assignment::full_name;
 use crate::runtime::partitions::{inputs, PartitionCounts};
 use crate::time::duration_ms;
-use crate::topology::Topology;
+use crate::topology::{NodeKind, Topology};
 
 /// Kafka Streams' segment size of repartition topics: small, so that purged records free their space soon.
 const REPARTITION_SEGMENT_BYTES: &str = "52428800";
@@ -83,22 +85,60 @@ fn partitions(count: Option<u32>) -> i32 {
     i32::try_from(count.unwrap_or(1).max(1)).unwrap_or(i32::MAX)
 }
 
+/// What was found or made.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// How many partitions there are.
+    pub(crate) counts: PartitionCounts,
+    /// The ids of all topics that the application reads or keeps its state in, by full name; zero where the broker has
+    /// none.
+    pub(crate) ids: TopicIds,
+}
+
+/// Ids of topics by full name.
+pub(crate) type TopicIds = BTreeMap<Arc<str>, Uuid>;
+
 /// Looks at the source topics, decides about partitions, and makes or checks the internal topics.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidTopology`] when source topics are missing or topics do not fit the topology;
 /// [`ErrorKind::Retriable`] when no broker answers.
-pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut Admin) -> Result<PartitionCounts> {
+pub(crate) fn prepare(topology: &Topology, config: &StreamsConfig, admin: &mut Admin) -> Result<Prepared> {
     let internal = |topic: &&Arc<str>| topology.is_internal_topic(topic);
     let sources = topology.subtopologies().iter().flat_map(inputs).filter(|topic| !internal(topic));
-    let existing = partition_counts(admin, &sources.map(|topic| &**topic).collect::<Vec<_>>())?;
+    let mut ids = TopicIds::new();
+    let existing = partition_counts(admin, &sources.map(|topic| &**topic).collect::<Vec<_>>(), &mut ids)?;
     let counts = PartitionCounts::resolve(topology, &existing)?;
-    ensure(admin, &wanted(topology, config, &counts), config.runtime.replication_factor)?;
-    Ok(counts)
+    let wanted = wanted(topology, config, &counts);
+    refuse_own_topics(topology, &wanted)?;
+    ensure(admin, &wanted, config.runtime.replication_factor, &mut ids)?;
+    Ok(Prepared { counts, ids })
 }
 
-/// The partition counts of those topics that exist.
-fn partition_counts(admin: &mut Admin, names: &[&str]) -> Result<BTreeMap<Arc<str>, u32>> {
+/// Refuses sources and sinks that name a topic in which the application keeps its own state: what users write there would
+/// become rows of a store.
+fn refuse_own_topics(topology: &Topology, wanted: &[Wanted]) -> Result<()> {
+    for node in topology.nodes() {
+        let named: Vec<&Arc<str>> = match &node.kind {
+            NodeKind::Source { topics, .. } => topics.iter().collect(),
+            NodeKind::Sink { topic: Some(topic) } => vec![topic],
+            NodeKind::Sink { topic: None } | NodeKind::Processor => continue,
+        };
+        // Internal topics carry no prefix in the topology, so a full name there is one that the user wrote.
+        if let Some(own) = named.iter().find(|topic| wanted.iter().any(|own| *own.name == ****topic)) {
+            let message = format!(
+                "node {} names topic {own}, which the application makes for itself: read or write a topic of your own, \
+                 or use the table's stream",
+                node.name
+            );
+            return Err(Error::new(ErrorKind::InvalidTopology, message));
+        }
+    }
+    Ok(())
+}
+
+/// The partition counts of those topics that exist. Their ids are noted.
+fn partition_counts(admin: &mut Admin, names: &[&str], ids: &mut TopicIds) -> Result<BTreeMap<Arc<str>, u32>> {
     let mut counts = BTreeMap::new();
     if names.is_empty() {
         return Ok(counts);
@@ -107,6 +147,7 @@ fn partition_counts(admin: &mut Admin, names: &[&str]) -> Result<BTreeMap<Arc<st
     for (name, outcome) in described {
         match outcome {
             Ok(topic) => {
+                ids.insert(Arc::from(name.as_str()), topic.topic_id);
                 counts.insert(Arc::from(name), u32::try_from(topic.partitions).unwrap_or(0));
             }
             Err(refusal) if refusal.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
@@ -117,17 +158,17 @@ fn partition_counts(admin: &mut Admin, names: &[&str]) -> Result<BTreeMap<Arc<st
 }
 
 /// Makes the topics that are missing and checks the others.
-fn ensure(admin: &mut Admin, wanted: &[Wanted], replication_factor: i16) -> Result<()> {
+fn ensure(admin: &mut Admin, wanted: &[Wanted], replication_factor: i16, ids: &mut TopicIds) -> Result<()> {
     let mut wanted: Vec<&Wanted> = wanted.iter().collect();
     for _ in 0..ATTEMPTS_MAX {
-        let existing = partition_counts(admin, &names(&wanted))?;
+        let existing = partition_counts(admin, &names(&wanted), ids)?;
         let (there, missing): (Vec<_>, Vec<_>) =
             wanted.into_iter().partition(|topic| existing.contains_key(topic.name.as_str()));
         for topic in &there {
             check_partitions(topic, existing[topic.name.as_str()])?;
         }
         check_configs(admin, &there)?;
-        wanted = create(admin, missing, replication_factor)?;
+        wanted = create(admin, missing, replication_factor, ids)?;
         if wanted.is_empty() {
             return Ok(());
         }
@@ -141,7 +182,12 @@ fn names<'a>(wanted: &[&'a Wanted]) -> Vec<&'a str> {
 }
 
 /// Makes topics; answers those that somebody else made meanwhile.
-fn create<'a>(admin: &mut Admin, missing: Vec<&'a Wanted>, replication_factor: i16) -> Result<Vec<&'a Wanted>> {
+fn create<'a>(
+    admin: &mut Admin,
+    missing: Vec<&'a Wanted>,
+    replication_factor: i16,
+    ids: &mut TopicIds,
+) -> Result<Vec<&'a Wanted>> {
     if missing.is_empty() {
         return Ok(missing);
     }
@@ -157,7 +203,10 @@ fn create<'a>(admin: &mut Admin, missing: Vec<&'a Wanted>, replication_factor: i
     let mut again = Vec::new();
     for (name, outcome) in outcomes {
         match outcome {
-            Ok(_) => tracing::info!(topic = %name, "made an internal topic"),
+            Ok(id) => {
+                tracing::info!(topic = %name, "made an internal topic");
+                ids.insert(Arc::from(name), id);
+            }
             Err(refusal) if refusal.code == ErrorCode::TOPIC_ALREADY_EXISTS => again.push(name),
             Err(refusal) => return Err(refusal.into()),
         }

@@ -5,18 +5,32 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::config::{DslStoreType, StreamsConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{TaskId, TopicPartition};
 use crate::runtime::assignment::{full_name, TaskAssignment};
 use crate::runtime::handlers::Handlers;
-use crate::runtime::internal_topics::changelog_topic;
-use crate::runtime::partitions::{inputs, PartitionCounts};
+use crate::runtime::internal_topics::{changelog_topic, Prepared};
+use crate::runtime::partitions::inputs;
 use crate::runtime::restore::{Rows, StateRestoreListener, StoreToRestore};
 use crate::runtime::state_dir::StateDirectory;
 use crate::runtime::task::TaskOptions;
 use crate::state::{EngineKind, RestoringStore, StoreSpec};
 use crate::topology::{NodeKind, OffsetResetPolicy, Subtopology, Topology};
+
+/// A topic that must stay what it was when the application started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownTopic {
+    /// Its full name.
+    pub(crate) name: Arc<str>,
+    /// Its id; zero where the broker has none.
+    pub(crate) id: Uuid,
+    pub(crate) partitions: i32,
+    /// The store whose changes it has; none for an input.
+    pub(crate) store: Option<Arc<str>>,
+}
 
 /// The plan of an application that is about to run.
 pub(crate) struct Plan {
@@ -28,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) directory: Option<StateDirectory>,
     /// By full name.
     partition_counts: BTreeMap<Arc<str>, i32>,
+    /// The inputs and changelogs as they were at the start.
+    pub(crate) topics: Vec<KnownTopic>,
     /// Where to start without a committed offset, by full topic name.
     resets: BTreeMap<Arc<str>, OffsetResetPolicy>,
 }
@@ -39,8 +55,9 @@ impl Plan {
         handlers: Handlers,
         restore_listener: Option<Arc<dyn StateRestoreListener>>,
         directory: Option<StateDirectory>,
-        counts: &PartitionCounts,
+        prepared: &Prepared,
     ) -> Self {
+        let counts = &prepared.counts;
         let application = &config.application_id;
         let mut partition_counts = BTreeMap::new();
         for topic in topology.subtopologies().iter().flat_map(inputs) {
@@ -56,7 +73,8 @@ impl Plan {
                 resets.insert(full_name(&topology, application, topic), reset);
             }
         }
-        Self { topology, config, handlers, restore_listener, directory, partition_counts, resets }
+        let topics = known_topics(&topology, &config, &partition_counts, prepared);
+        Self { topology, config, handlers, restore_listener, directory, partition_counts, topics, resets }
     }
 
     /// How many partitions a topic has that the application reads, by full name.
@@ -113,6 +131,21 @@ impl Plan {
         TopicPartition { topic: changelog_topic(&self.config.application_id, store).into(), partition: task.partition }
     }
 
+    /// Checks that the directories of a task's stores are still where they were made.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TaskCorrupted`] when somebody deleted one: what its engine writes goes nowhere.
+    pub(crate) fn check_stores(&self, task: TaskId) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let engine = default_engine(&self.config);
+        for spec in self.subtopology(task)?.stores.iter().filter_map(|store| self.topology.store(store)) {
+            if spec.engine().unwrap_or(engine) == EngineKind::RocksDb {
+                directory.check_store(task, spec.name(), spec.is_windowed())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Opens one store of a task, empty if it is told so. Rows on disk that cannot be used, because they are damaged or
     /// something else wrote them, are moved out of the way where a changelog has them too: the store is then empty.
     ///
@@ -124,6 +157,7 @@ impl Plan {
         let (Some(directory), EngineKind::RocksDb) = (&self.directory, spec.engine().unwrap_or(engine)) else {
             return spec.open(Path::new(""), engine).map_err(named);
         };
+        directory.hold()?;
         let task_directory = directory.task_directory(task)?;
         if rows == Rows::Wiped {
             directory.wipe_store(task, spec.name(), spec.is_windowed())?;
@@ -148,6 +182,30 @@ impl Plan {
             opened => opened.map_err(named),
         }
     }
+}
+
+fn known_topics(
+    topology: &Topology,
+    config: &StreamsConfig,
+    inputs: &BTreeMap<Arc<str>, i32>,
+    Prepared { counts, ids }: &Prepared,
+) -> Vec<KnownTopic> {
+    let known = |name: Arc<str>, partitions, store| {
+        let id = ids.get(&name).copied().unwrap_or_default();
+        KnownTopic { name, id, partitions, store }
+    };
+    let mut topics: Vec<KnownTopic> =
+        inputs.iter().map(|(name, partitions)| known(Arc::clone(name), *partitions, None)).collect();
+    for part in topology.subtopologies() {
+        let partitions = i32::try_from(counts.of_subtopology(part)).unwrap_or(i32::MAX);
+        for store in &part.stores {
+            if topology.store(store).is_some_and(|spec| spec.changelog().is_some()) {
+                let name = changelog_topic(&config.application_id, store).into();
+                topics.push(known(name, partitions, Some(Arc::from(&**store))));
+            }
+        }
+    }
+    topics
 }
 
 /// The engine of stores that do not name one.

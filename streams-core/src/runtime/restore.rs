@@ -12,7 +12,8 @@
 //! A store goes on behind the offset that it committed together with its rows; one in memory begins at the start of
 //! its log. What is written to the log while it is read is not waited for: the end is taken once, at the start, when
 //! nobody else writes it. If the log no longer holds the store's next record, or ends before it, then rows and log do
-//! not belong together: the store is wiped and read from the start.
+//! not belong together: the store is wiped and read from the start. But a log without any record cannot rebuild what the
+//! store has: then nothing is wiped, and the application does not start.
 //!
 //! No serde and no user code runs here, only bytes are copied; a restoration that is cut off goes on where its last
 //! batch ended, as every batch is written with its offset in one piece.
@@ -295,6 +296,15 @@ fn start_of(
     open: OpenStore<'_>,
 ) -> Result<Offset> {
     let Some(next) = store.rows()?.committed_offset().map(Offset::next) else { return Ok(log_start) };
+    if next > end && log_start == end {
+        let (store, held) = (store.spec.name(), next.0);
+        let message = format!(
+            "changelog {partition} is empty, and the rows of store {store} of task {task} are those of {held} records: \
+             the topic was deleted or made anew, and the state of the store cannot be rebuilt; its local copy is kept: \
+             restore the topic, or delete the state directory and reset the application to begin anew"
+        );
+        return Err(Error::new(ErrorKind::Corrupt, message));
+    }
     if next > end {
         let why = format!("its rows are those of offset {next}, and its changelog ends at {end}");
         wipe(task, store, partition, &why, open)?;

@@ -8,19 +8,23 @@
 //! ```
 //!
 //! The lock is the kernel's and ends with the process, so a crash leaves nothing to clear up; the pid in the file is
-//! only for the message. `application.id` was validated as a name and is no path. Names and contents are Kafka
+//! only for the message. The directory must belong to who runs and be writable by no stranger. `application.id` was validated as a name and is no path. Names and contents are Kafka
 //! Streams' own.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{flock, FlockOperation};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::ids::TaskId;
+use crate::ids::{Partition, SubtopologyId, TaskId};
+use crate::time::Timestamp;
 
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
@@ -30,6 +34,8 @@ const ROCKSDB_DIRECTORY: &str = "rocksdb";
 const ASIDE: &str = "unusable";
 /// `rwxr-x---`, as Kafka Streams makes its directories.
 const DIRECTORY_MODE: u32 = 0o750;
+/// The rights of others than the owner to write, among the bits of a mode.
+const OTHERS_WRITE: u32 = 0o022;
 /// A lock file that vanishes between open and lock belongs to a clean-up; more of them in a row is no accident.
 const LOCK_ATTEMPTS: usize = 16;
 /// What is read of a lock file: a pid.
@@ -41,7 +47,7 @@ pub(crate) struct StateDirectory {
     root: PathBuf,
     process_id: Uuid,
     /// Its lock ends when it is closed.
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 impl StateDirectory {
@@ -60,9 +66,27 @@ impl StateDirectory {
         }
         make_directory(state_dir)?;
         make_directory(&root)?;
-        let lock = lock(&root)?;
+        let found = fs::metadata(&root).context(|| format!("look at state directory {}", root.display()))?;
+        refuse_strangers(&root, found.uid(), found.mode(), rustix::process::geteuid().as_raw())?;
+        let lock = Mutex::new(lock(&root)?);
         let process_id = process_id(&root, new_process_id)?;
-        Ok(Self { root, process_id, _lock: lock })
+        Ok(Self { root, process_id, lock })
+    }
+
+    /// Makes and locks the directory again if somebody deleted it since it was opened.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn hold(&self) -> Result<()> {
+        let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_in_place(&held, &self.root.join(LOCK_FILE)) {
+            return Ok(());
+        }
+        tracing::warn!(path = %self.root.display(), "the state directory was deleted while it was in use; making it anew");
+        make_directory(&self.root)?;
+        *held = lock(&self.root)?;
+        process_id(&self.root, || self.process_id)?;
+        Ok(())
     }
 
     /// The id of this instance, the same after a restart.
@@ -110,6 +134,48 @@ impl StateDirectory {
         }
     }
 
+    /// Checks that a store's directory is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TaskCorrupted`] when it is not.
+    pub(crate) fn check_store(&self, task: TaskId, store: &str, is_windowed: bool) -> Result<()> {
+        let path = self.store_directory(task, store, is_windowed);
+        match path.is_dir() {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::TaskCorrupted,
+                format!(
+                    "{} was deleted while the application ran: store {store} of task {task} is restored from its changelog",
+                    path.display()
+                ),
+            )),
+        }
+    }
+
+    /// Deletes the directories of tasks that are not in `keep` and were not touched for `delay`. Answers which. What is
+    /// not named like a task, or is a link, is left alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when something cannot be read or deleted.
+    pub(crate) fn clean(&self, now: Timestamp, delay: Duration, keep: &BTreeSet<TaskId>) -> Result<Vec<TaskId>> {
+        let named = || format!("read state directory {}", self.root.display());
+        let mut deleted = Vec::new();
+        for entry in fs::read_dir(&self.root).context(named)? {
+            let entry = entry.context(named)?;
+            let task = entry.file_name().to_str().and_then(parse_task).filter(|task| !keep.contains(task));
+            // Of the entry itself: a link is not followed.
+            let (Some(task), Ok(found)) = (task, entry.metadata()) else { continue };
+            let modified =
+                Timestamp(found.mtime().saturating_mul(1_000).saturating_add(found.mtime_nsec() / 1_000_000));
+            if found.is_dir() && now >= modified + delay {
+                remove_directory(&entry.path())?;
+                deleted.push(task);
+            }
+        }
+        deleted.sort();
+        Ok(deleted)
+    }
+
     /// Deletes the application's whole directory. Opens and locks it first, so that nobody else has it.
     ///
     /// # Errors
@@ -137,6 +203,37 @@ impl StateDirectory {
             result => result.context(|| format!("delete state directory {}", root.display())),
         }
     }
+}
+
+/// The task that a directory's name stands for, if it stands for one.
+fn parse_task(name: &str) -> Option<TaskId> {
+    let (subtopology, partition) = name.split_once('_')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(subtopology) || !is_number(partition) {
+        return None;
+    }
+    let (subtopology, partition) = (subtopology.parse().ok()?, partition.parse().ok()?);
+    Some(TaskId { subtopology: SubtopologyId(subtopology), partition: Partition(partition) })
+}
+
+/// Refuses a directory in which somebody else could change what we read.
+fn refuse_strangers(path: &Path, owner: u32, mode: u32, uid: u32) -> Result<()> {
+    let path = path.display();
+    let message = if owner != uid {
+        format!(
+            "state directory {path} belongs to uid {owner}, and this process runs as uid {uid}: run as its owner, or set \
+             state.dir to a place of your own"
+        )
+    } else if mode & OTHERS_WRITE != 0 {
+        let mode = mode & 0o7777;
+        format!(
+            "state directory {path} has mode {mode:o}, which lets others write to it: take that away with `chmod go-w`, \
+             or set state.dir to another place"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Io, message))
 }
 
 fn make_directory(path: &Path) -> Result<()> {
@@ -206,8 +303,7 @@ fn lock(root: &Path) -> Result<File> {
             });
         }
         // Between open and lock a clean-up can have deleted the file: then this lock guards nothing.
-        let held = file.metadata().context(named)?.ino();
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.ino() == held) {
+        if is_in_place(&file, &path) {
             file.set_len(0).context(named)?;
             file.seek(SeekFrom::Start(0)).context(named)?;
             writeln!(file, "{}", std::process::id()).context(named)?;
@@ -218,6 +314,14 @@ fn lock(root: &Path) -> Result<File> {
         ErrorKind::Locked,
         format!("{}: its lock file keeps vanishing; another process deletes it", named()),
     ))
+}
+
+/// Whether an open file is the one that a path names.
+fn is_in_place(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+        _ => false,
+    }
 }
 
 #[cold]
@@ -256,64 +360,4 @@ fn process_id(root: &Path, new: impl FnOnce() -> Uuid) -> Result<Uuid> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{Partition, SubtopologyId};
-
-    const ID: Uuid = Uuid::from_u128(7);
-
-    fn task(subtopology: u32, partition: i32) -> TaskId {
-        TaskId { subtopology: SubtopologyId(subtopology), partition: Partition(partition) }
-    }
-
-    #[test]
-    fn the_process_id_outlives_a_restart_and_damage_replaces_it() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let open = |id| StateDirectory::open(dir.path(), "shop", || Uuid::from_u128(id)).expect("opens");
-        assert_eq!(open(1).process_id(), Uuid::from_u128(1));
-        assert_eq!(open(2).process_id(), Uuid::from_u128(1));
-        fs::write(dir.path().join("shop").join(PROCESS_FILE), b"{\"processId\":").expect("writes");
-        assert_eq!(open(3).process_id(), Uuid::from_u128(3));
-    }
-
-    #[test]
-    fn a_second_owner_is_refused_with_the_pid_of_the_first() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let first = StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
-        for error in [
-            StateDirectory::open(dir.path(), "shop", || ID).expect_err("it is locked"),
-            StateDirectory::delete(dir.path(), "shop").expect_err("it is locked"),
-        ] {
-            assert_eq!(error.kind().exit_code(), 6);
-            let expected = format!("shop is locked by process {}: several instances", std::process::id());
-            assert!(error.to_string().contains(&expected), "{error}");
-        }
-        drop(first);
-        StateDirectory::open(dir.path(), "shop", || ID).expect("the lock ended with its owner");
-    }
-
-    #[test]
-    fn tasks_have_directories_and_all_of_them_can_be_deleted() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let state = StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
-        let path = state.task_directory(task(1, 0)).expect("is made");
-        assert_eq!(path, dir.path().join("shop").join("1_0"));
-        fs::write(path.join("store"), b"x").expect("writes");
-        drop(state);
-        StateDirectory::delete(dir.path(), "shop").expect("is deleted");
-        assert!(!dir.path().join("shop").exists());
-        StateDirectory::delete(dir.path(), "shop").expect("deleting nothing is fine");
-    }
-
-    #[test]
-    fn a_file_in_the_way_is_named() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("state");
-        fs::write(&path, b"").expect("writes");
-        let error = StateDirectory::open(&path, "shop", || ID).expect_err("it is a file");
-        assert_eq!(error.kind().exit_code(), 3);
-        assert!(error.to_string().contains("there is a file of the same name"), "{error}");
-        let below = StateDirectory::open(&path.join("deeper"), "shop", || ID).expect_err("its parent is a file");
-        assert!(below.to_string().contains("does not exist and cannot be made"), "{below}");
-    }
-}
+mod tests;

@@ -24,7 +24,7 @@ use crate::client::transport::Transport;
 use crate::config::StreamsConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::assignment::{assign, tasks};
-use crate::runtime::driver::{spawn_purge, spawn_thread, Shared, Stop};
+use crate::runtime::driver::{spawn_cleaner, spawn_purge, spawn_thread, Shared, Stop};
 use crate::runtime::handlers::{Handlers, UncaughtExceptionResponse};
 use crate::runtime::internal_topics::prepare;
 use crate::runtime::lifecycle::{State, StateListener};
@@ -33,18 +33,26 @@ use crate::runtime::plan::{is_persistent, Plan};
 use crate::runtime::purge::PurgeQueue;
 use crate::runtime::restore::StateRestoreListener;
 use crate::runtime::state_dir::StateDirectory;
-use crate::time::{Clock, SystemClock};
+use crate::time::{implausible, Clock, SystemClock};
 use crate::topology::Topology;
 
 /// A stream application.
 ///
 /// ```no_run
-/// # use std::time::Duration;
+/// use std::time::Duration;
+///
+/// use streams_core::client::transport::{tcp::TcpTransport, Transport};
 /// # use streams_core::{config::StreamsConfig, runtime::KafkaStreams, topology::Topology, Result};
-/// # use streams_core::client::transport::Transport;
-/// # fn connect() -> Result<Box<dyn Transport>> { unimplemented!() }
+///
 /// # fn run(topology: Topology) -> Result<()> {
-/// let config = StreamsConfig::from_settings([("application.id", "shop"), ("state.dir", "/var/lib/shop")])?;
+/// let config = StreamsConfig::from_settings([
+///     ("application.id", "shop"),
+///     ("bootstrap.servers", "localhost:9092"),
+///     ("state.dir", "/var/lib/shop"),
+/// ])?;
+/// let client = config.client().clone();
+/// let connect = move || -> Result<Box<dyn Transport>> { Ok(Box::new(TcpTransport::new(&client)?)) };
+///
 /// let streams = KafkaStreams::new(topology, config, connect)?;
 /// streams.start()?;
 /// streams.wait_until_running(Duration::from_secs(30))?;
@@ -174,6 +182,9 @@ impl KafkaStreams {
     }
 
     fn launch(&self) -> Result<()> {
+        if let Some(why) = implausible(self.shared.clock.now()) {
+            tracing::warn!("{why}; record times, windows and retention follow the clock: set it right");
+        }
         let random = random();
         let directory = match is_persistent(&self.topology, &self.config) {
             true => Some(StateDirectory::open(&self.config.runtime.state_dir, &self.config.application_id, || random)?),
@@ -183,15 +194,16 @@ impl KafkaStreams {
         let transport = (self.shared.connect)()?;
         let mut admin =
             Admin::new(self.config.admin.clone(), transport, Arc::clone(&self.shared.clock), seed(process_id, 0));
-        let counts = prepare(&self.topology, &self.config, &mut admin)?;
+        let prepared = prepare(&self.topology, &self.config, &mut admin)?;
         let (handlers, restore_listener) = {
             let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
             (setup.handlers.clone(), setup.restore_listener.clone())
         };
-        let tasks = tasks(&self.topology, &self.config.application_id, &counts);
+        let tasks = tasks(&self.topology, &self.config.application_id, &prepared.counts);
+        let keep = tasks.iter().map(|assignment| assignment.task).collect();
         let assignments = assign(tasks, self.config.runtime.num_stream_threads);
         let (topology, config) = (self.topology.clone(), self.config.clone());
-        let plan = Arc::new(Plan::new(topology, config, handlers, restore_listener, directory, &counts));
+        let plan = Arc::new(Plan::new(topology, config, handlers, restore_listener, directory, &prepared));
         let purge = PurgeQueue::default();
         let client_id = self.client_id(process_id);
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,6 +218,9 @@ impl KafkaStreams {
             let seed = seed(process_id, index as u64 + 1);
             let thread = spawn_thread(&self.shared, &plan, name, assignment, published, purge.clone(), seed)?;
             threads.push(thread);
+        }
+        if plan.directory.is_some() {
+            spawn_cleaner(&self.shared, format!("{client_id}-StateCleaner"), &plan, keep)?;
         }
         if self.topology.internal_topics().next().is_some() {
             let interval = self.config.runtime.repartition_purge_interval;

@@ -110,7 +110,7 @@ fn an_offset_that_is_gone_follows_the_policy(#[values(Over::InProcess, Over::Tcp
     let error = until_error(&mut strict).expect_err("there is no policy");
     assert_eq!(error.kind(), ErrorKind::Refused);
     let message = error.to_string();
-    let gap = "fetch t-0 at offset 10: out of range, the log holds 30 to 50 (records 10 to 29 are deleted)";
+    let gap = "fetch t-0 at offset 10: out of range, the log holds 30 to 50 (20 records, 10 to 29, are deleted)";
     assert!(message.starts_with(gap), "{message}");
     let found = &strict.out_of_range()[0];
     assert_eq!((found.start, found.end), (Offset(30), Offset(50)));

@@ -102,6 +102,7 @@ fn a_thread_that_is_replaced_goes_on_from_the_last_commit() {
     assert_eq!(records.iter().filter(|record| record.value.as_deref() == Some(b"2")).count(), 1);
 }
 
+/// Row B53.
 #[test]
 fn missing_source_topics_are_all_named_at_the_start() {
     let cluster = Cluster::new(Over::Process, &[("here", 1)]);
@@ -122,6 +123,7 @@ fn stored() -> Topology {
     builder.build().expect("is valid")
 }
 
+/// Rows B49 and B50.
 #[test]
 fn an_internal_topic_that_does_not_fit_is_refused() {
     for (partitions, policy, expected) in [
@@ -139,6 +141,7 @@ fn an_internal_topic_that_does_not_fit_is_refused() {
     }
 }
 
+/// Row B29.
 #[test]
 fn a_locked_state_directory_names_its_owner() {
     let cluster = Cluster::new(Over::Process, &[("in", 1)]);

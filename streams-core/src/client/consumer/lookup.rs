@@ -1,6 +1,7 @@
 //! Finding positions: where a partition begins and ends, and where a time is in it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::client::consumer::assignment::{Assigned, Position, LATEST};
@@ -14,6 +15,20 @@ use crate::protocol::messages::list_offsets::{
 };
 use crate::protocol::Response;
 use crate::time::{duration_ms, Timestamp};
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, position, start, end } = self;
+        write!(f, "{partition} at offset {position}: out of range, the log holds {start} to {end} ")?;
+        match position < start {
+            true => {
+                let (count, last) = (start.0.saturating_sub(position.0), start.0.saturating_sub(1));
+                write!(f, "({count} records, {position} to {last}, are deleted)")
+            }
+            false => write!(f, "(the log ends {} records earlier)", position.0.saturating_sub(end.0)),
+        }
+    }
+}
 
 impl Consumer {
     /// Asks every broker about the partitions whose position is to be looked up.
@@ -127,18 +142,18 @@ impl Consumer {
     }
 
     fn report_out_of_range(&mut self, found: OutOfRange) {
-        let OutOfRange { partition, position, start, end } = &found;
-        let gap = match position < start {
-            true => format!("records {position} to {} are deleted", start.0.saturating_sub(1)),
-            false => format!("the log ends {} records earlier", position.0.saturating_sub(end.0)),
-        };
-        let message = format!(
-            "fetch {partition} at offset {position}: out of range, the log holds {start} to {end} ({gap}); seek to \
-             where to go on, or set `auto.offset.reset` to `earliest` or `latest`"
-        );
-        self.errors.push_back(Error::new(ErrorKind::Refused, message));
-        self.out_of_range.retain(|known: &OutOfRange| known.partition != found.partition);
+        self.forget_out_of_range(&found.partition);
+        self.unreported.push_back(found.partition.clone());
         self.out_of_range.push(found);
+    }
+
+    /// The error of a partition out of range, once each time it is found to be so.
+    pub(super) fn next_out_of_range(&mut self) -> Option<Error> {
+        let partition = self.unreported.pop_front()?;
+        let found = self.out_of_range.iter().find(|found| found.partition == partition)?;
+        let message =
+            format!("fetch {found}; seek to where to go on, or set `auto.offset.reset` to `earliest` or `latest`");
+        Some(Error::new(ErrorKind::Refused, message))
     }
 
     /// Partitions whose position is neither in the log nor covered by `auto.offset.reset`, until they are sought.
@@ -149,5 +164,6 @@ impl Consumer {
     /// No longer reports a partition as out of range.
     pub(super) fn forget_out_of_range(&mut self, partition: &TopicPartition) {
         self.out_of_range.retain(|known| known.partition != *partition);
+        self.unreported.retain(|known| known != partition);
     }
 }

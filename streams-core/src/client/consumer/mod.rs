@@ -15,13 +15,17 @@ mod offsets;
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use crate::client::requests::{Completed, Requests};
 use crate::client::transport::{Transport, Waker};
 use crate::config::{AutoOffsetReset, ConsumerConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Offset, TopicPartition};
+use crate::protocol::ErrorCode;
 use crate::time::{Clock, Timestamp};
 
 use assignment::{Assigned, Assignment, Position, EARLIEST, LATEST};
@@ -46,6 +50,8 @@ pub struct Consumer {
     fetching: BTreeSet<i32>,
     errors: VecDeque<Error>,
     out_of_range: Vec<OutOfRange>,
+    /// Partitions of `out_of_range` that no poll has answered with yet.
+    unreported: VecDeque<TopicPartition>,
     /// Records that were decoded by [`Self::poll_records`] and not handed out.
     decoded: VecDeque<ConsumerRecord>,
     rotation: usize,
@@ -89,6 +95,7 @@ impl Consumer {
             fetching: BTreeSet::new(),
             errors: VecDeque::new(),
             out_of_range: Vec::new(),
+            unreported: VecDeque::new(),
             decoded: VecDeque::new(),
             rotation: 0,
             serial: 0,
@@ -104,6 +111,7 @@ impl Consumer {
         self.assignment.replace(partitions, start);
         let assignment = &self.assignment;
         self.out_of_range.retain(|known| assignment.get(&known.partition).is_some());
+        self.unreported.retain(|partition| assignment.get(partition).is_some());
         self.decoded.retain(|record| assignment.get(&record.partition).is_some());
         let cluster = self.requests.cluster_mut();
         cluster.retain_wanted(|topic| partitions.iter().any(|partition| *partition.topic == *topic));
@@ -218,6 +226,28 @@ impl Consumer {
         self.assignment.get(partition)?.log_start
     }
 
+    /// Keeps asking about a topic that is not assigned, for [`Self::topic`]. Until the next [`Self::assign`].
+    pub(crate) fn watch(&mut self, topic: &Arc<str>) {
+        if self.requests.cluster_mut().want(topic) {
+            self.requests.refresh_metadata();
+        }
+    }
+
+    /// Changes with every answer about topics.
+    pub(crate) fn metadata_version(&self) -> u64 {
+        self.requests.cluster().version()
+    }
+
+    /// What the broker last said about a topic: its id and number of partitions; none where it has no such topic.
+    /// `None` as a whole while it has not said anything.
+    pub(crate) fn topic(&self, topic: &str) -> Option<Option<(Uuid, i32)>> {
+        let cluster = self.requests.cluster();
+        match cluster.topic_error(topic)? {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Some(None),
+            _ => Some(Some((cluster.topic_id(topic), cluster.partition_count(topic)?))),
+        }
+    }
+
     /// Sends what is due, takes answers in, and hands out what was fetched. Waits up to `wait` when nothing is there;
     /// zero never waits. Returns early when any answer came, so an empty result does not mean that `wait` is over.
     ///
@@ -226,7 +256,7 @@ impl Consumer {
     /// and for a position out of range without `auto.offset.reset`, with [`Self::out_of_range`] telling where.
     pub fn poll(&mut self, now: Timestamp, wait: Duration) -> Result<Fetched> {
         self.advance(now)?;
-        let mut wait = match self.has_fetched() || !self.errors.is_empty() {
+        let mut wait = match self.has_fetched() || !self.errors.is_empty() || !self.unreported.is_empty() {
             true => Duration::ZERO,
             false => wait.min(self.next_wakeup(now)),
         };
@@ -236,6 +266,9 @@ impl Consumer {
             wait = Duration::ZERO;
         }
         if let Some(error) = self.errors.pop_front() {
+            return Err(error);
+        }
+        if let Some(error) = self.next_out_of_range() {
             return Err(error);
         }
         let fetched = self.take_fetched();

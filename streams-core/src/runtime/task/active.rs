@@ -190,6 +190,20 @@ impl ActiveTask {
         Ok(())
     }
 
+    /// Goes on at another offset, where the log does not have the next one; times stay. Says whether it does: not while
+    /// there are records to process first.
+    ///
+    /// # Errors
+    /// When the task does not read the partition.
+    pub fn leave_gap(&mut self, partition: &TopicPartition, offset: Offset) -> Result<bool> {
+        let queue = &mut self.input_mut(partition)?.queue;
+        let is_empty = queue.buffered() == 0;
+        if is_empty {
+            queue.seek(offset);
+        }
+        Ok(is_empty)
+    }
+
     /// Buffers fetched batches; the last one may be cut off. Records before the task's position are passed over.
     /// Returns how many records came.
     ///

@@ -196,6 +196,7 @@ impl StreamThread {
     fn commit_stores(&mut self, now: Timestamp, work: &Work) -> Result<()> {
         for index in &work.tasks {
             let running = &mut self.tasks[*index];
+            self.plan.check_stores(running.task.id())?;
             let (task, producer) = (running.task.id(), self.producer.borrow());
             running.task.post_commit(&|store| producer.last_acked_offset(&self.plan.changelog(task, store)))?;
         }
@@ -203,6 +204,8 @@ impl StreamThread {
             work.tasks.iter().any(|index| self.tasks[*index].repartitions.contains(partition))
         };
         let committed = work.offsets.iter().filter(|(partition, _)| is_repartition(partition));
+        let positions = work.offsets.iter().map(|(partition, position)| (partition.clone(), Some(position.clone())));
+        self.committed.extend(positions);
         self.purge.put(committed.map(|(partition, position)| (partition.clone(), position.offset)));
         self.last_commit = Some(now);
         self.commits += 1;

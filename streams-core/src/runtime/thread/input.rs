@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use super::StreamThread;
 use crate::client::consumer::Fetched;
+use crate::config::OffsetOutOfRangePolicy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::time::Timestamp;
 
 impl StreamThread {
     /// Lets all clients send and receive, and buffers what was fetched. Waits up to `wait` for records.
     pub(super) fn poll(&mut self, now: Timestamp, wait: Duration) -> Result<()> {
-        match self.consumer.poll(now, wait) {
+        let polled = self.consumer.poll(now, wait);
+        self.watch_topics(now)?;
+        match polled {
             Ok(fetched) => self.add_records(&fetched)?,
+            Err(_) if !self.consumer.out_of_range().is_empty() => self.leave_lost_positions()?,
             // The consumer asks again by itself.
             Err(error) if error.kind() == ErrorKind::Retriable => {
                 tracing::warn!(error = %error.report(), "fetching fails and is tried again");
@@ -20,6 +24,38 @@ impl StreamThread {
         }
         self.pause_and_resume()?;
         self.producer.borrow_mut().poll(now, Duration::ZERO)
+    }
+
+    /// The log does not have the next record of some inputs: goes on where the settings say, or not at all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] under the policy `fail`.
+    #[cold]
+    fn leave_lost_positions(&mut self) -> Result<()> {
+        let policy = self.plan.config.runtime.offset_out_of_range_policy;
+        for found in self.consumer.out_of_range().to_vec() {
+            let to = match policy {
+                OffsetOutOfRangePolicy::Fail => {
+                    let message = format!(
+                        "the next record of the application is not in its input: {found}; nothing was passed over: \
+                         restore the records, or go on without them by offset.out.of.range.policy=earliest (at offset \
+                         {}) or latest (at {})",
+                        found.start, found.end
+                    );
+                    return Err(Error::new(ErrorKind::Refused, message));
+                }
+                OffsetOutOfRangePolicy::Earliest => found.start,
+                OffsetOutOfRangePolicy::Latest => found.end,
+            };
+            let owner = self.owners.get(&found.partition).and_then(|index| self.tasks.get_mut(*index));
+            let Some(running) = owner else { continue };
+            // Otherwise the consumer finds the gap again, a while later.
+            if running.task.leave_gap(&found.partition, to)? {
+                tracing::warn!(lost = %found, next = to.0, "going on by offset.out.of.range.policy");
+                self.consumer.seek(&found.partition, to)?;
+            }
+        }
+        Ok(())
     }
 
     fn add_records(&mut self, fetched: &Fetched) -> Result<()> {

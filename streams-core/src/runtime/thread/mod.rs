@@ -21,6 +21,7 @@ mod commit;
 mod input;
 mod pacing;
 mod start;
+mod topics;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ use crate::client::consumer::{CommitId, Consumer, OffsetAndMetadata};
 use crate::client::producer::Producer;
 use crate::client::transport::Waker;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::TopicPartition;
+use crate::ids::{Offset, TopicPartition};
 use crate::runtime::assignment::TaskAssignment;
 use crate::runtime::collector::{ProductionPolicy, SharedProducer};
 use crate::runtime::metrics::{Published, TaskMetrics};
@@ -46,6 +47,7 @@ use crate::time::Timestamp;
 
 use commit::Commit;
 use pacing::Pacing;
+use topics::TopicWatch;
 
 /// Counters are published at least so often while the thread runs.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
@@ -111,7 +113,9 @@ pub(crate) struct StreamThread {
     tasks: Vec<Running>,
     /// The task that an input partition belongs to, as an index into `tasks`.
     owners: BTreeMap<TopicPartition, usize>,
+    /// The committed position of each input, as of the last commit.
     committed: BTreeMap<TopicPartition, Option<OffsetAndMetadata>>,
+    topics: TopicWatch,
     /// The budget of each cached store in bytes.
     cache_bytes_max: usize,
     /// What all stores may hold in memory before the thread commits early, in bytes.
@@ -148,6 +152,11 @@ impl StreamThread {
         consumer.assign(&inputs);
         for input in &inputs {
             consumer.pause(input)?;
+            // Anywhere: it moves to where the task begins before it is resumed.
+            consumer.seek(input, Offset::ZERO)?;
+        }
+        for topic in &plan.topics {
+            consumer.watch(&topic.name);
         }
         let question = consumer.begin_committed(&inputs)?;
         let policy = ProductionPolicy {
@@ -168,6 +177,7 @@ impl StreamThread {
             tasks: Vec::new(),
             owners: BTreeMap::new(),
             committed: BTreeMap::new(),
+            topics: TopicWatch::default(),
             pacing: Pacing::default(),
             commit: Commit::Idle,
             last_commit: None,

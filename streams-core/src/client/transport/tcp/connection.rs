@@ -395,7 +395,7 @@ fn closed_by_peer() -> Error {
 mod tests {
     use super::*;
 
-    /// B79.
+    /// B79. Row B10.
     #[test]
     fn peers_that_are_no_plaintext_broker_are_named() {
         for (bytes, word) in [
