@@ -319,6 +319,7 @@ mod tests {
         open(dir.path()).expect("free again");
     }
 
+    /// Row B32.
     #[test]
     fn a_foreign_directory_is_refused_and_untouched() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -339,6 +340,7 @@ mod tests {
         assert!(error.to_string().contains("is a file"), "{error}");
     }
 
+    /// Row B31.
     #[test]
     fn a_newer_format_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -351,6 +353,7 @@ mod tests {
         assert_eq!(open(dir.path()).expect_err("damaged").kind().exit_code(), 4);
     }
 
+    /// Row B33.
     #[test]
     fn a_nearly_full_disk_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -19,6 +19,7 @@ fn run(server: &ServerProcess, command: &[&str], input: &str) -> String {
     said.stdout
 }
 
+/// Rows B01, B17, B26 and B27.
 #[rstest::rstest]
 #[case(&["brokr"], 2, "unrecognized subcommand 'brokr'")]
 #[case(&["serve", "--dta-dir", "x"], 2, "--data-dir")]
@@ -38,6 +39,7 @@ fn bad_arguments_are_explained(#[case] command: &[&str], #[case] code: i32, #[ca
     assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
 }
 
+/// Row B30.
 #[test]
 fn a_second_broker_over_the_same_data_is_refused() {
     let server = ServerProcess::start(&[]);
@@ -89,6 +91,7 @@ fn lines_become_records_and_lines_again() {
     assert_eq!(missing.code, Some(3), "{}", missing.stderr);
 }
 
+/// Row B24.
 #[test]
 fn a_reader_may_close_the_pipe() {
     let server = ServerProcess::start(&[]);

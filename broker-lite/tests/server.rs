@@ -207,6 +207,7 @@ fn a_stop_closes_connections_and_frees_the_port() {
     Server::start(&broker, ServerConfig::new(address)).unwrap().stop();
 }
 
+/// Row B20.
 #[test]
 fn other_machines_are_refused_unless_asked_for() {
     let broker = Broker::builder().start().unwrap();
@@ -218,6 +219,7 @@ fn other_machines_are_refused_unless_asked_for() {
     Server::start(&broker, config).unwrap().stop();
 }
 
+/// Row B18.
 #[test]
 fn a_port_in_use_is_named_with_its_owner() {
     let taken = Fixture::start(|_| {});

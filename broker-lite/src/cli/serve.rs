@@ -4,11 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use streams_core::Result;
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
+use streams_core::time::{implausible, Timestamp};
+use streams_core::{Error, ErrorKind, Result};
 
-use super::output;
+use super::{connect, output};
 use crate::server::{Server, ServerConfig};
 use crate::{Broker, SyncPolicy};
+
+/// Files beside the connections: segments and indexes of a few hundred partitions, and what the process itself opens.
+const FILES_OF_LOGS: u64 = 1_024;
 
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
@@ -28,6 +33,9 @@ pub(super) struct Serve {
     /// Do not create topics that a client asks about.
     #[arg(long)]
     no_auto_create_topics: bool,
+    /// Do not start when the machine's clock cannot be right (before 2020 or after 2099), instead of a warning.
+    #[arg(long)]
+    strict_clock: bool,
     /// Allow an address that other machines reach, though nothing authenticates them.
     #[arg(long)]
     insecure_allow_remote: bool,
@@ -41,8 +49,12 @@ impl Serve {
         if rustix::process::geteuid().is_root() {
             tracing::warn!("the broker runs as root and needs no such rights: give it a user of its own");
         }
+        check_clock(connect::now(), self.strict_clock)?;
         let mut config = ServerConfig::new(self.listen);
         config.insecure_allow_remote = self.insecure_allow_remote;
+        if let Some(shortage) = allow_files(config.connections_max as u64) {
+            tracing::warn!("{shortage}");
+        }
         let broker = Broker::builder()
             .data_dir(&self.data_dir)
             .sync(self.sync)
@@ -60,5 +72,52 @@ impl Serve {
         broker.close();
         server.stop();
         ended
+    }
+}
+
+/// Says so when the clock cannot be right. Timestamps of records, retention and sessions follow it.
+///
+/// # Errors
+/// [`ErrorKind::Io`] when it cannot and `strict` is set.
+fn check_clock(now: Timestamp, strict: bool) -> Result<()> {
+    let Some(why) = implausible(now) else { return Ok(()) };
+    let message = format!("{why}: record times, retention and sessions follow it; set the clock");
+    if strict {
+        return Err(Error::new(ErrorKind::Io, format!("{message}, or start without --strict-clock")));
+    }
+    tracing::warn!("{message}");
+    Ok(())
+}
+
+/// Raises the limit of open files to what is needed, as far as the system lets us. Says what is missing then.
+fn allow_files(connections: u64) -> Option<String> {
+    let needed = connections + FILES_OF_LOGS;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let (current, most) = (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX));
+    let asked = needed.min(most);
+    let raised = current < asked && setrlimit(Resource::Nofile, Rlimit { current: Some(asked), maximum }).is_ok();
+    let allowed = if raised { asked } else { current };
+    (allowed < needed).then(|| {
+        format!(
+            "this process may open {allowed} files and needs {needed}, for {connections} connections and the logs: further \
+             ones will fail; raise the limit with `ulimit -n {needed}`, or LimitNOFILE={needed} in its systemd unit"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row B34.
+    #[test]
+    fn a_clock_that_cannot_be_right_is_refused_on_request() {
+        for strict in [false, true] {
+            check_clock(Timestamp(1_800_000_000_000), strict).expect("is plausible");
+        }
+        check_clock(Timestamp(0), false).expect("is a warning");
+        let error = check_clock(Timestamp(0), true).expect_err("is refused");
+        assert_eq!(error.kind().exit_code(), 3);
+        assert!(error.to_string().contains("before 2020") && error.to_string().contains("--strict-clock"), "{error}");
     }
 }

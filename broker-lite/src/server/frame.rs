@@ -115,7 +115,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
     }
 
-    /// B79.
+    /// B79. Row B11.
     #[rstest::rstest]
     #[case(b"\0\0\0\x02ab", Ok("ab"))]
     #[case(b"", Err(""))]

@@ -232,3 +232,17 @@ fn prepare(stream: &TcpStream) {
     // Without it answers wait for more to send; that it fails is no reason to refuse a peer.
     let _ = stream.set_nodelay(true);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row B19. The tests may run as a user who is allowed every port, so the system's answer is made up.
+    #[test]
+    fn a_port_that_is_not_allowed_is_named_with_the_remedy() {
+        let config = ServerConfig::new("127.0.0.1:92".parse().expect("an address"));
+        let error = refused(&config, io::ErrorKind::PermissionDenied.into());
+        assert_eq!(error.kind().exit_code(), 3);
+        assert_eq!(error.to_string(), "port 92 needs rights that this user has not: take a port above 1024");
+    }
+}

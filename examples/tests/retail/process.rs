@@ -124,6 +124,7 @@ fn a_broken_row_is_a_dead_letter_and_a_second_run_adds_nothing() {
     }
 }
 
+/// Rows B01 and B02.
 #[test]
 fn bad_input_is_named_with_its_exit_code() {
     let dir = tempfile::tempdir().expect("a directory");
