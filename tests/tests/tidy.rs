@@ -8,6 +8,7 @@
 //! |---|---|
 //! | files of 700 lines, functions of 70, a module doc first | `tidy/shape.rs` |
 //! | which module may import which, which file may touch the outside world | `tidy/modules.rs`, `tidy/ambient.rs` |
+//! | every row of bad input has a test | `tidy/rows.rs` |
 //! | unfinished marks, silenced lints, machine paths | `tidy/words.rs` |
 
 #[path = "tidy/ambient.rs"]
@@ -16,6 +17,8 @@ mod ambient;
 mod modules;
 #[path = "tidy/paths.rs"]
 mod paths;
+#[path = "tidy/rows.rs"]
+mod rows;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]
@@ -26,6 +29,9 @@ mod words;
 use std::sync::LazyLock;
 
 use source::Source;
+
+/// Which test proves which row of bad input.
+const BAD_INPUTS: &str = "tests/tests/bad_inputs/README.md";
 
 /// Functions longer than a screen: the file, the function, and why it is better so. An entry that is no longer needed
 /// is a finding.
@@ -78,6 +84,13 @@ fn nothing_unfinished_and_nothing_silenced() {
 #[test]
 fn no_path_of_anybodys_machine() {
     expect_none(checkout().iter().flat_map(words::machine_paths));
+}
+
+#[test]
+fn every_row_of_bad_input_has_its_test() {
+    let sources = checkout();
+    let table = sources.iter().find(|source| source.path == BAD_INPUTS).expect("the table of bad input exists");
+    expect_none(rows::unproven(table, sources));
 }
 
 /// Every text file of the checkout, read once for all tests.
