@@ -272,6 +272,9 @@ pub struct RequestHeader {
 /// A request for ApiVersions in a version above ours decodes to its default with the header as sent, because a broker
 /// must answer it ([`encode_response`] then uses version 0).
 ///
+/// Bytes after the last field are not looked at, as in Kafka: librdkafka leaves three when it asks for the metadata of
+/// all topics in a flexible version.
+///
 /// # Errors
 /// [`ErrorKind::Refused`] for an API or a version that this codec does not have, [`ErrorKind::Corrupt`] for bytes
 /// that are no such request. A broker closes the connection on either.
@@ -296,7 +299,6 @@ pub fn decode_request(frame: Bytes) -> Result<(RequestHeader, Request)> {
         r.tagged_fields(|_, _| Ok(false))?;
     }
     let request = Request::read(api_key, &mut r)?;
-    r.finish()?;
     Ok((header, request))
 }
 
