@@ -6,7 +6,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo retail kafka test lint bench golden clean-cache
+.PHONY: help demo retail kafka clients test lint bench golden clean-cache
 
 cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-streams)
 export STREAMS_CACHE_DIR := $(cache)
@@ -59,6 +59,13 @@ kafka: ## Apache Kafka on free ports, in a temporary directory; Ctrl-C removes i
 	scripts/install-tools.sh jvm
 	cargo build --quiet --locked -p kafka-cluster
 	exec "$$CARGO_TARGET_DIR/debug/kafka-cluster" --nodes '$(or $(N),1)' $(ARGS)
+
+clients: ## unmodified Kafka clients, case by case: BROKER=lite|kafka|HOST:PORT [CASE=part of a name] [ARGS=--list]
+	@scripts/install-tools.sh clients
+	python=$$(scripts/clients-venv.sh)
+	cargo build --quiet --locked -p broker-lite -p kafka-cluster
+	export PYTHONPYCACHEPREFIX='$(cache)/clients/pycache'
+	"$$python" tests/clients/run.py --broker '$(or $(BROKER),lite)' --programs "$$CARGO_TARGET_DIR/debug" --case '$(CASE)' $(ARGS)
 
 test: ## all tests, on the in-memory and the RocksDB engine [ARGS=]
 	@scripts/install-tools.sh test

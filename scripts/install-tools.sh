@@ -5,6 +5,7 @@
 #   scripts/install-tools.sh bench  also a C++ compiler and libclang (RocksDB is C++, read by bindgen)
 #   scripts/install-tools.sh test   also kcat and strace (tests with an unmodified client, and of failing system calls)
 #   scripts/install-tools.sh lint   as bench, and rustfmt and clippy
+#   scripts/install-tools.sh clients  as demo and jvm, and kcat and Python with venv (unmodified Kafka clients)
 #   scripts/install-tools.sh jvm    a JDK of version 17 or newer and Maven (programs that ask Apache Kafka itself)
 #
 # Packages come from apt-get, with sudo when not root. Exit codes: 2 for a wrong argument, 3 when something is missing
@@ -30,9 +31,14 @@ needs_rocksdb() {
   compiles c++ c++ string || needs g++ "a C++ compiler, for RocksDB"
   has_libclang || needs libclang-dev "libclang, with which bindgen reads RocksDB's headers"
 }
-needs_clients() {
+needs_kcat() {
   command -v kcat >/dev/null || needs kcat "kcat, the unmodified client of the broker's tests"
+}
+needs_strace() {
   command -v strace >/dev/null || needs strace "strace, with which tests make system calls fail"
+}
+needs_python() {
+  { command -v python3 && python3 -c 'import ensurepip, venv'; } >/dev/null 2>&1 || needs python3-venv "Python with venv, for the clients written in it"
 }
 needs_jvm() {
   { command -v javac || command -v "${JAVA_HOME:-}/bin/javac"; } >/dev/null || needs default-jdk-headless "a JDK, to run Apache Kafka"
@@ -69,13 +75,14 @@ install_packages() {
 $said"
 }
 
-[ $# -eq 1 ] || fail "expected one of: demo bench test lint jvm" 2
+[ $# -eq 1 ] || fail "expected one of: demo bench test lint jvm clients" 2
 case "$1" in
   demo)  needs_rust; needs_c ;;
   bench) needs_rust; needs_c; needs_rocksdb ;;
-  test)  needs_rust; needs_c; needs_rocksdb; needs_clients ;;
+  test)  needs_rust; needs_c; needs_rocksdb; needs_kcat; needs_strace ;;
   lint)  needs_rust; needs_c; needs_rocksdb; needs_component fmt; needs_component clippy ;;
   jvm)   needs_jvm ;;
-  *)     fail "unknown set \`$1\`: expected one of: demo bench test lint jvm" 2 ;;
+  clients) needs_rust; needs_c; needs_jvm; needs_kcat; needs_python ;;
+  *)     fail "unknown set \`$1\`: expected one of: demo bench test lint jvm clients" 2 ;;
 esac
 install_packages

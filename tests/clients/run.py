@@ -38,7 +38,7 @@ def main() -> int:
         return 2
     if arguments.list:
         for case in cases:
-            print(f"{case.name}: {' '.join(case.needs)}")
+            print(f"{case.name}: {' '.join(sorted(set(case.needs)))}")
         return 0
     # Ended from outside, the broker is stopped all the same.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -79,7 +79,7 @@ def _run_all(cases: list[Case], cluster: Cluster, jobs: int) -> Counter[str]:
 
 def _run(case: Case, cluster: Cluster, offered: set[str]) -> str:
     """Runs a case in a process of its own, prints a line about it, and says `passed`, `failed` or `skipped`."""
-    missing = [api for api in case.needs if api not in offered]
+    missing = sorted(set(case.needs) - offered)
     if missing:
         print(f"skipped  {case.name}: the broker does not offer {', '.join(missing)}", flush=True)
         return "skipped"

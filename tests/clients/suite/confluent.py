@@ -433,7 +433,7 @@ def bad_topics_are_refused(cluster: Cluster) -> None:
         (NewTopic("..", 1, 1), KafkaError.TOPIC_EXCEPTION),
         (NewTopic("x" * 250, 1, 1), KafkaError.TOPIC_EXCEPTION),
         (NewTopic(cluster.name("none"), 0, 1), KafkaError.INVALID_PARTITIONS),
-        (NewTopic(cluster.name("replicas"), 1, 3), KafkaError.INVALID_REPLICATION_FACTOR),
+        (NewTopic(cluster.name("replicas"), 1, 0), KafkaError.INVALID_REPLICATION_FACTOR),
         (NewTopic(cluster.name("config"), 1, 1, config={"no.such.config": "1"}), KafkaError.INVALID_CONFIG),
         (NewTopic(cluster.name("config"), 1, 1, config={"retention.ms": "soon"}), KafkaError.INVALID_CONFIG),
         (NewTopic(cluster.name("config"), 1, 1, config={"cleanup.policy": "burn"}), KafkaError.INVALID_CONFIG),
