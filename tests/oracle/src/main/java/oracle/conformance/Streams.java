@@ -123,8 +123,8 @@ final class Streams {
             split = split.branch(predicate, branched(node, branch, from));
             branch.done();
         }
-        JsonNode rest = node.fields().node("default");
-        if (rest.isNull()) {
+        JsonNode rest = node.fields().optional("default");
+        if (rest == null || rest.isNull()) {
             split.noDefaultBranch();
         } else {
             Fields branch = new Fields(node.fields().where() + ": default", rest);
