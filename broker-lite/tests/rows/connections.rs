@@ -22,8 +22,9 @@ pub(crate) struct Logged {
 impl Logged {
     pub(crate) fn start(data_dir: &std::path::Path, level: &str) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
-        let mut child = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", level, "--data-dir"])
+        // A server that does not end by itself ends with code 124.
+        let mut child = Command::new("timeout")
+            .args(["60", PROGRAM, "serve", "--listen", "127.0.0.1:0", "--log", level, "--data-dir"])
             .arg(data_dir)
             .stdout(Stdio::piped())
             .stderr(File::create(log.path()).unwrap())
@@ -43,17 +44,22 @@ impl Logged {
 
     /// Asks the server to stop first.
     pub(crate) fn stop(self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.terminate());
         self.end()
+    }
+
+    fn terminate(&self) -> bool {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     }
 }
 
 impl Drop for Logged {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if matches!(self.child.try_wait(), Ok(None)) && self.terminate() {
+            let _ = self.child.wait();
+        }
     }
 }
 
