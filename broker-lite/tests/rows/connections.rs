@@ -95,11 +95,6 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("B82 bomb", metadata(b"\x03\x3c\x0c\x00"), "array of length 54266880 does not fit in the 0 bytes left"),
         ("B82 null", metadata(b"\xff\xff\xff\xff"), "topics is null"),
         ("B82 negative", metadata(b"\xff\xff\xff\xfe"), "array of negative length -2"),
-        (
-            "B83 left over",
-            metadata(b"\0\0\0\0x"),
-            "malformed request api=3 v=0 at byte 14: 1 bytes left after the last field",
-        ),
         ("B84 client id", request(METADATA_KEY, 0, b"\xff\xfe", b"\0\0\0\0"), "string is not UTF-8"),
     ]
 }
