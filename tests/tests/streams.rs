@@ -6,7 +6,4 @@ mod streams {
     mod failures;
     mod harness;
     mod lifecycle;
-    mod production;
-    mod restore;
-    mod timeouts;
 }

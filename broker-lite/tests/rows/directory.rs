@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{symlink, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use broker_lite::{Broker, SyncPolicy};
 use streams_core::protocol::messages::metadata::{MetadataRequest, MetadataResponse};
@@ -11,21 +10,19 @@ use streams_core::protocol::messages::topics::CreateTopicsResponse;
 use streams_core::protocol::ErrorCode;
 
 use crate::connections::Logged;
-use crate::program::PROGRAM;
+use crate::program::program;
 use crate::support::*;
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Starts a broker over a directory that it must refuse; one that does not is ended with code 124.
+/// Starts a broker over a directory that it must refuse.
 fn refused(path: &Path, code: i32, words: &[&str]) {
-    let serve = ["10", PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()];
-    let output = Command::new("timeout").args(serve).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    let said = program(&["serve", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()], "");
+    assert_eq!(said.code, Some(code), "{}", said.stderr);
     for words in words.iter().chain(&[path.to_str().unwrap()]) {
-        assert!(stderr.contains(words), "{words} is not in: {stderr}");
+        assert!(said.stderr.contains(words), "{words} is not in: {}", said.stderr);
     }
 }
 

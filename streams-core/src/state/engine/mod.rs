@@ -21,10 +21,10 @@ pub(crate) mod row_bytes;
 
 #[cfg(test)]
 #[cfg(feature = "rocksdb")]
-mod damage_tests;
+mod damage;
 #[cfg(test)]
 #[cfg(feature = "rocksdb")]
-mod kill_tests;
+mod kill;
 #[cfg(test)]
 mod suite;
 

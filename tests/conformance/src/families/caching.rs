@@ -20,6 +20,10 @@ fn cached() -> Value {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
+    [keys(), windows()].concat()
+}
+
+fn keys() -> Vec<Case> {
     vec![
         worded("count", "two counts by one record: one change, with the last value")
             .op("count", "rows", "groups", json!({"materialized": cached()}))
@@ -55,6 +59,11 @@ pub(crate) fn cases() -> Vec<Case> {
             .op("to_table", "t", "words", json!({"materialized": cached()}))
             .show("t")
             .feed("a=x_y@5 a=z@3 b=~@4 a=w_v@9 !"),
+    ]
+}
+
+fn windows() -> Vec<Case> {
+    vec![
         case("windows", "cached windows: overlapping ones of one record, and late ones")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))

@@ -94,10 +94,11 @@ fn slidings() -> Vec<Case> {
             .feed("a=x@12 b=y@20 a=z@15 b=w@27 a=v@14 a=u@45 a=t@80"),
         appended(
             "sliding-early",
-            "quirk 11: an early record updates windows, but emits nothing even when it is due",
-            sliding(10),
+            "quirk 11: an early record emits nothing, even when something is due",
+            grace(sliding(10), 50),
         )
-        .feed("a=x@2 b=y@9 a=z@8 b=w@30 a=v@5 a=u@31"),
+        .config("emit_interval", 1000)
+        .feed("a=x@2 b=y@69 +1000 a=z@9 +1 c=w@69"),
         appended("sliding-late", "a record too late for all windows emits nothing", sliding(5))
             .feed("a=x@12 b=y@40 a=z@13 b=w@41"),
     ]
@@ -200,8 +201,12 @@ fn hidden() -> Vec<Case> {
 
 fn others() -> Vec<Case> {
     vec![
-        appended("far-future", "one record of the far future emits all", grace(tumbling(10), 5))
-            .feed("a=x@1 b=y@12 a=z@13 c=w@253402300799999 c=v@253402300799999"),
+        appended(
+            "far-future",
+            "one record of the far future: the store shows none of the windows that it closes",
+            grace(tumbling(10), 5),
+        )
+        .feed("a=x@1 b=y@12 a=z@13 c=w@253402300799999 c=v@253402300799999"),
         closing("then-filter", "what is emitted on close goes through a view and to a sink", tumbling(10))
             .op("count", "rows", "windows", json!({"materialized": {"name": "rows", "retention": 1000}}))
             .op("filter", "even", "rows", json!({"predicate": "value_even"}))

@@ -8,7 +8,7 @@ use super::input::Mixture;
 const OPS: [(&str, &str); 2] = [("inner", "foreign_join"), ("left", "foreign_left_join")];
 
 pub(crate) fn cases() -> Vec<Case> {
-    [every_kind(), placed(), versioned()].concat()
+    [every_kind(), placed(), alone(), versioned()].concat()
 }
 
 /// Left values are `text fk`; the foreign key is the second word, null when there is none.
@@ -103,7 +103,12 @@ fn placed() -> Vec<Case> {
             .feed(script),
         );
     }
-    cases.extend([
+    cases
+}
+
+fn alone() -> Vec<Case> {
+    let script = "l:a=x_1@1 r:1=r1@2 l:b=y_1@3 l:a=z_2@4 r:2=r2@0 r:1=~@5 l:a=~@6";
+    vec![
         joined("optimized", "row 24: a foreign-key join with source topics as changelogs", OPS[0].1, json!({}))
             .config("optimization", "all")
             .feed(script),
@@ -160,8 +165,7 @@ fn placed() -> Vec<Case> {
             json!({"joiner": "null_if_right_null", "materialized": {"name": "rows"}}),
         )
         .feed(script),
-    ]);
-    cases
+    ]
 }
 
 fn versioned() -> Vec<Case> {

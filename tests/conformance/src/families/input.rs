@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde_json::{json, Value};
 
 /// Steps from words: `topic:key=value@time{header:text,..}` is a record (the topic `in` may be left out), `+5` moves
-/// the wall clock by 5 ms, `!` commits. `~` is null, `_` a space, nothing the empty string,
+/// the wall clock by 5 ms, `!` commits, `*` restarts. `~` is null, `_` a space, nothing the empty string,
 /// and `'x` the text x where the topic has longs.
 pub(crate) fn parse(script: &str, types: &dyn Fn(&str) -> (Value, Value)) -> Vec<Value> {
     script.split_whitespace().map(|word| step(word, types)).collect()
@@ -16,6 +16,9 @@ pub(crate) fn parse(script: &str, types: &dyn Fn(&str) -> (Value, Value)) -> Vec
 fn step(word: &str, types: &dyn Fn(&str) -> (Value, Value)) -> Value {
     if word == "!" {
         return json!({"commit": true});
+    }
+    if word == "*" {
+        return json!({"restart": true});
     }
     if let Some(ms) = word.strip_prefix('+') {
         return json!({"advance": number(ms, word)});
@@ -141,12 +144,13 @@ mod tests {
 
     #[test]
     fn every_word_is_a_step() {
-        let steps = parse("a=x@1 r:~=@-2{h:~,i:j_k} +5 !", &strings);
+        let steps = parse("a=x@1 r:~=@-2{h:~,i:j_k} +5 ! *", &strings);
         let expected = json!([
             {"topic": "in", "key": "a", "value": "x", "ts": 1},
             {"topic": "r", "key": null, "value": "", "ts": -2, "headers": [["h", null], ["i", "j k"]]},
             {"advance": 5},
             {"commit": true},
+            {"restart": true},
         ]);
         assert_eq!(Value::from(steps), expected);
     }

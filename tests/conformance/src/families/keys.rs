@@ -7,7 +7,7 @@ use super::build::{case, tumbling, Case};
 const MIXED: &str = "a=xx@5 ~=yy@5 b=~@3 ~=~@4 =zz@6 c=@6 d=xyz@1";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [selected(), grouped(), kept()].concat()
+    [selected(), grouped(), regrouped(), kept()].concat()
 }
 
 fn selected() -> Vec<Case> {
@@ -75,6 +75,11 @@ fn grouped() -> Vec<Case> {
             .op("count", "counts", "windows", json!({}))
             .show("counts")
             .feed(MIXED),
+    ]
+}
+
+fn regrouped() -> Vec<Case> {
+    vec![
         case("two-counts-of-one-group", "one grouping counted twice makes two repartition topics when it has no name")
             .stream("in", "in")
             .op("group_by", "groups", "in", json!({"mapper": "value"}))

@@ -24,6 +24,7 @@ mod quirks;
 mod reduce;
 mod refused;
 mod repartition;
+mod restart;
 mod session;
 mod sliding;
 mod split_merge;
@@ -62,7 +63,7 @@ pub const FAMILIES: &[FamilyOf] = families![
     tumbling hopping sliding session unlimited emit suppress
     stream_table stream_stream table_table foreign_key global
     versioned processors punctuation timestamps headers caching
-    optimization refused quirks
+    restart optimization refused quirks
 ];
 
 fn finished(family: &str, cases: Vec<build::Case>) -> Vec<Case> {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::build::{case, hopping, session, sliding, tumbling, within, Case};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [stateless(), stores(), repartitions(), joins(), tables()].concat()
+    [stateless(), stores(), repartitions(), joins(), tables(), table_joins(), conversions()].concat()
 }
 
 fn stateless() -> Vec<Case> {
@@ -148,7 +148,7 @@ fn repartitions() -> Vec<Case> {
             .op("windowed_by", "w", "groups", json!({"window": tumbling(10)}))
             .op("count", "counts", "w", json!({}))
             .show("counts"),
-        keyed("group-by-named", "a named group_by: its key selection takes the name with a suffix")
+        keyed("group-by-named", "a named group_by: its key selection takes the name, and the repartition topic too")
             .op("group_by", "groups", "keyed", json!({"mapper": "first_char", "name": "by-first"}))
             .op("count", "counts", "groups", json!({}))
             .show("counts"),
@@ -243,6 +243,11 @@ fn tables() -> Vec<Case> {
             .op("to_stream", "o", "s", json!({}))
             .out("o")
             .feed("t:a=x@1 t:b=x@2 t:a=~@3"),
+    ]
+}
+
+fn table_joins() -> Vec<Case> {
+    vec![
         case("table-joins-named", "table joins with names: the merge has it, the sides have it with a suffix")
             .table("l", "l")
             .table("r", "r")
@@ -282,6 +287,11 @@ fn tables() -> Vec<Case> {
         .op("map_values", "b", "a", json!({"mapper": "upper", "materialized": {}}))
         .show("b")
         .feed("t:a=x@1"),
+    ]
+}
+
+fn conversions() -> Vec<Case> {
+    vec![
         case("to-table-named", "to_table with a name, with a store's name, and after a key change")
             .stream("in", "in")
             .op("to_table", "a", "in", json!({"name": "plain-table"}))

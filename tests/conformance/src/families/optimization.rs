@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use super::build::{case, tumbling, within, Case};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [sources(), repartitions(), others()].concat()
+    [sources(), repartitions(), kept_apart(), others()].concat()
 }
 
 fn sources() -> Vec<Case> {
@@ -110,6 +110,18 @@ fn repartitions() -> Vec<Case> {
             .show_in("c", "one")
             .to("j", "two")
             .feed("other:a=O@5 other:b=P@1"),
+    ]
+}
+
+fn kept_apart() -> Vec<Case> {
+    let keyed = |name: &str, about: &str| {
+        case(name, about)
+            .config("optimization", "all")
+            .stream("in", "in")
+            .op("select_key", "keyed", "in", json!({"mapper": "first_char"}))
+            .feed("1=ax@1 2=b@2 3=@3 4=ay@4 5=~@5 6=bz@0")
+    };
+    vec![
         keyed("explicit-repartition-stays", "an explicit repartition is merged with none")
             .op("repartition", "there", "keyed", json!({"name": "moved"}))
             .op("group_by_key", "g", "there", json!({}))

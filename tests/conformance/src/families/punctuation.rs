@@ -60,12 +60,15 @@ pub(crate) fn cases() -> Vec<Case> {
         .op("to_table", "t", "more", json!({"materialized": {"name": "rows"}}))
         .show_in("t", "rows-out")
         .feed("a=x@1{h:1} b=y@5{h:2} a=z@12{h:3}"),
-        case("metadata-in-a-punctuator", "row 51: the metadata of what a punctuator forwards")
-            .stream("in", "in")
-            .key_value_store("kept", "string", "long")
-            .op("process", "done", "in", json!({"processor": "punctuate_wall", "stores": ["kept"]}))
-            .op("process", "meta", "done", json!({"processor": "metadata", "stores": []}))
-            .out("meta")
-            .feed("a=x@1 +10"),
+        case(
+            "metadata-in-a-punctuator",
+            "row 51: the metadata of what a punctuator forwards: no topic, partition and offset -1",
+        )
+        .stream("in", "in")
+        .key_value_store("kept", "string", "long")
+        .op("process", "done", "in", json!({"processor": "punctuate_wall", "stores": ["kept"]}))
+        .op("process", "meta", "done", json!({"processor": "metadata", "stores": []}))
+        .out("meta")
+        .feed("a=x@1 +10"),
     ]
 }

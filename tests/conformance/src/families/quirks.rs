@@ -5,7 +5,7 @@ use serde_json::{json, Value};
 use super::build::{case, grace, hopping, session, sliding, tumbling, within, Case};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [aggregations(), tables(), joins(), bytes(), shapes(), odd()].concat()
+    [aggregations(), windows(), tables(), transformed(), joins(), bytes(), changelogs(), shapes(), odd()].concat()
 }
 
 fn aggregations() -> Vec<Case> {
@@ -18,17 +18,6 @@ fn aggregations() -> Vec<Case> {
             .op("count", "keys", "all", json!({"materialized": {"name": "keys"}}))
             .show("keys")
             .feed("a=x@1 b=y@2 c=z@3 a=w@4")
-    };
-    let cut = |name: &str, about: &str, window: Value, op: &str, fields: Value| {
-        case(name, about)
-            .stream("in", "in")
-            .op("group_by_key", "g", "in", json!({}))
-            .op("windowed_by", "w", "g", json!({"window": window}))
-            .op(op, "rows", "w", fields)
-            .op("group_by", "all", "rows", json!({"mapper": "constant"}))
-            .op("count", "keys", "all", json!({"materialized": {"name": "keys"}}))
-            .show("keys")
-            .feed("a=x@12 b=y@13 c=z@14 a=w@15")
     };
     vec![
         case("nulls-by-window-kind", "quirk 1: null values in plain, tumbling, sliding and session counts of one stream")
@@ -66,21 +55,60 @@ fn aggregations() -> Vec<Case> {
             .op("count", "keys", "all", json!({"materialized": {"name": "keys"}}))
             .show("keys")
             .feed("a=x@1 b=y@2 c=z@3 a=w@4"),
-        cut("first-old-value-tumbling", "quirk 2: the old value of a windowed count for a window without a row",
-            grace(tumbling(10), 10), "count", json!({})),
-        cut("first-old-value-sliding", "quirk 2: the old value of a sliding count for a window without a row",
-            grace(sliding(10), 10), "count", json!({})),
-        cut("first-old-value-session", "quirk 2: a session count forwards no old value for a session without a row",
-            grace(session(10), 10), "count", json!({})),
-        cut("first-old-value-hopping-reduce", "quirk 2: a windowed reduction forwards no old value for a window without a row",
-            grace(hopping(10, 5), 10), "reduce", json!({"reducer": "newest"})),
-        case("session-tombstone-time", "quirk 10: the tombstone of a merged session has that session's end as its time")
+    ]
+}
+
+fn windows() -> Vec<Case> {
+    let cut = |name: &str, about: &str, window: Value, op: &str, fields: Value| {
+        case(name, about)
             .stream("in", "in")
             .op("group_by_key", "g", "in", json!({}))
-            .op("windowed_by", "w", "g", json!({"window": grace(session(10), 50)}))
-            .op("count", "rows", "w", json!({"materialized": {"name": "rows"}}))
-            .show("rows")
-            .feed("a=x@10{h:1} a=y@30{h:2} a=z@20{h:3}"),
+            .op("windowed_by", "w", "g", json!({"window": window}))
+            .op(op, "rows", "w", fields)
+            .op("group_by", "all", "rows", json!({"mapper": "constant"}))
+            .op("count", "keys", "all", json!({"materialized": {"name": "keys"}}))
+            .show("keys")
+            .feed("a=x@12 b=y@13 c=z@14 a=w@15")
+    };
+    vec![
+        cut(
+            "first-old-value-tumbling",
+            "quirk 2: the old value of a windowed count for a window without a row",
+            grace(tumbling(10), 10),
+            "count",
+            json!({}),
+        ),
+        cut(
+            "first-old-value-sliding",
+            "quirk 2: the old value of a sliding count for a window without a row",
+            grace(sliding(10), 10),
+            "count",
+            json!({}),
+        ),
+        cut(
+            "first-old-value-session",
+            "quirk 2: a session count forwards no old value for a session without a row",
+            grace(session(10), 10),
+            "count",
+            json!({}),
+        ),
+        cut(
+            "first-old-value-hopping-reduce",
+            "quirk 2: a windowed reduction forwards no old value for a window without a row",
+            grace(hopping(10, 5), 10),
+            "reduce",
+            json!({"reducer": "newest"}),
+        ),
+        case(
+            "session-tombstone-time",
+            "quirk 10: the tombstone of a merged session has that session's end as its time",
+        )
+        .stream("in", "in")
+        .op("group_by_key", "g", "in", json!({}))
+        .op("windowed_by", "w", "g", json!({"window": grace(session(10), 50)}))
+        .op("count", "rows", "w", json!({"materialized": {"name": "rows"}}))
+        .show("rows")
+        .feed("a=x@10{h:1} a=y@30{h:2} a=z@20{h:3}"),
     ]
 }
 
@@ -120,6 +148,11 @@ fn tables() -> Vec<Case> {
         )
         .show("rows")
         .feed("a=x1@1 a=x2@2 a=y1@3 a=~@4 b=x3@5 a=x4@6 b=x5@7"),
+    ]
+}
+
+fn transformed() -> Vec<Case> {
+    vec![
         case(
             "old-values-transformed",
             "quirk 26: transform_values over a table is called for old values too, when they are needed below",
@@ -170,7 +203,7 @@ fn joins() -> Vec<Case> {
             .op("stream_left_join", "j", "l", json!({"with": "r", "joiner": "concat", "window": grace(within(5), 100)}))
             .out("j")
             .feed("r:q=Q@100 l:a=x@90 r:a=R@92 l:a=y@91"),
-        case("closing-window-vs-session", "quirk 8: the same late records for windows that end at the same time: half-open, sliding and session")
+        case("closing-window-vs-session", "quirk 8: late records at the very close time: a half-open window that ends there is closed, a sliding one and a session are not")
             .stream("in", "in")
             .op("group_by_key", "g", "in", json!({}))
             .op("windowed_by", "wt", "g", json!({"window": grace(tumbling(10), 5)}))
@@ -182,7 +215,7 @@ fn joins() -> Vec<Case> {
             .show_in("tumbling", "tumbling")
             .show_in("sliding", "sliding")
             .show_in("session", "session")
-            .feed("b=x@35 a=y@20 a=z@19 b=w@36 a=v@20 a=u@21 b=t@46 a=s@30 a=r@31"),
+            .feed("b=x@35 a=y@29 a=z@30 c=q@20 c=p@19 b=w@36 a=v@30 d=u@20 d=t@21"),
     ]
 }
 
@@ -225,6 +258,11 @@ fn bytes() -> Vec<Case> {
             .op("count", "rows", "w", json!({"materialized": {"name": "rows"}}))
             .show("rows")
             .feed("a=x@1 b=y@12 c=z@25 d=w@31"),
+    ]
+}
+
+fn changelogs() -> Vec<Case> {
+    vec![
         case(
             "changelog-times",
             "quirk 16: changelogs have plain values; the row's time is the record's, a tombstone has that of its cause",

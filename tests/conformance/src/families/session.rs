@@ -69,10 +69,32 @@ fn lateness() -> Vec<Case> {
             grace(session(10), 1),
         )
         .feed("OnTime1=1@0 dummy=1@11 Late1=1@0 dummy=1@12 Late2=1@0"),
-        appended(
+        cut(
             "late-but-merged",
-            "quirk 10: a late record merged into a session that is open is not late",
+            "quirk 10: a record late by itself is not late when the session it joins is still open",
             session(5),
+            "aggregate",
+            json!({
+                "initializer": "empty", "aggregator": "append", "merger": "concat",
+                "materialized": {"name": "rows", "retention": 1000}
+            }),
+        )
+        .feed("a=x@10 a=y@15 b=z@20 a=w@11 a=v@14 a=u@10 b=t@21 a=s@15"),
+        appended(
+            "late-and-hidden",
+            "the same with the least retention: the store in memory no longer shows the session, so the record is late",
+            session(5),
+        )
+        .feed("a=x@10 a=y@15 b=z@20 a=w@11 a=v@14 a=u@10 b=t@21 a=s@15"),
+        cut(
+            "late-and-hidden-persistent",
+            "the same in a persistent store",
+            session(5),
+            "aggregate",
+            json!({
+                "initializer": "empty", "aggregator": "append", "merger": "concat",
+                "materialized": {"name": "rows", "store": "persistent"}
+            }),
         )
         .feed("a=x@10 a=y@15 b=z@20 a=w@11 a=v@14 a=u@10 b=t@21 a=s@15"),
         appended(

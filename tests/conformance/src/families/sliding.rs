@@ -89,7 +89,7 @@ fn lateness() -> Vec<Case> {
             "quirk 8: a window whose end equals the close time is still open",
             grace(sliding(10), 5),
         )
-        .feed("a=x@20 b=y@35 a=z@20 a=w@19 b=v@36 a=u@20"),
+        .feed("a=x@20 b=y@25 a=z@20 a=w@19 b=v@26 a=u@20"),
         appended(
             "some-windows-closed",
             "a late record goes to open windows and is dropped for each closed one",

@@ -7,7 +7,7 @@ use super::build::{case, Case};
 const MIXED: &str = "a=xx@1 b=yyyyy@2 ~=zzzz@3 ab=~@4 c=q@5 =@5 a=hello@0";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [splits(), names(), merges()].concat()
+    [splits(), below(), names(), merges()].concat()
 }
 
 fn splits() -> Vec<Case> {
@@ -58,6 +58,11 @@ fn splits() -> Vec<Case> {
             .split("in", json!({"branches": [], "default": {"id": "all"}}))
             .to("all", "all")
             .feed(MIXED),
+    ]
+}
+
+fn below() -> Vec<Case> {
+    vec![
         case("chained-branch", "a branch made by a function of a stream has what the function returned")
             .stream("in", "in")
             .split(

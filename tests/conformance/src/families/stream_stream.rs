@@ -197,10 +197,13 @@ fn throttle() -> Vec<Case> {
     vec![
         slow("throttled", "quirk 7, row 3: what did not match is looked for once per second of wall clock")
             .feed("l:a=x@0 r:b=R@20 l:c=y@40 +999 l:d=z@60 +1 l:e=w@80 l:f=v@100 +1000 l:f=u@100"),
-        slow("throttle-after-a-try", "row 3: does a try without result begin a new second?")
-            .feed("l:a=x@0 l:b=y@5 +500 l:c=z@12 +400 l:d=w@30 +100 l:e=v@50 +1000 r:f=R@70"),
+        slow(
+            "throttle-after-a-try",
+            "row 3: a look that finds nothing begins a new second, the very first record's too",
+        )
+        .feed("l:a=x@0 l:b=y@5 +500 l:c=z@12 +400 l:d=w@30 +100 l:e=v@50 +1000 r:f=R@70"),
         slow("clock-without-records", "the wall clock alone lets nothing out")
-            .feed("l:a=x@0 r:b=R@50 l:d=w@99 +1000 +1000 +10000 l:c=y@100"),
+            .feed("l:a=x@0 r:b=R@50 l:d=w@99 +1000 +1000 +10000 l:c=y@98 l:d=z@100"),
         outer("not-when-late", "only a record that moves stream time, or has it, looks for what did not match")
             .feed("l:a=x@0 r:q=Q@50 l:b=y@51 l:c=z@20 l:d=w@100 r:e=R@99 r:f=S@100"),
     ]

@@ -69,28 +69,28 @@ fn filters() -> Vec<Case> {
     vec![
         one(
             "filter",
-            "row 39: a filter passes a tombstone for what it refuses, for keys never seen too",
+            "row 39: over a kept table a filter knows old values: no tombstone where nothing was",
             kept("rows"),
             json!({"predicate": "value_even"}),
         ),
         one(
             "filter-kept",
-            "row 39: a filter with a store: no tombstone where there was no row",
+            "row 39: the same where the filter has a store of its own",
             kept("rows"),
             json!({"predicate": "value_even", "materialized": kept("even")}),
         ),
         one(
             "filter-of-unkept",
-            "a filter with a store over a table without one",
+            "row 39: over a table without a store: a tombstone for all that is refused, keys never seen too, whatever the filter's own store",
             json!({}),
             json!({"predicate": "value_even", "materialized": kept("even")}),
         ),
-        case("filter-not", "row 39: the predicate is not asked about null: filter_not passes the tombstone")
+        case("filter-not", "row 39: the predicate is not asked about null: filter_not passes tombstones, though null fits it")
             .table_in("t", "in", kept("rows"))
             .op("filter_not", "f", "t", json!({"predicate": "value_null", "materialized": kept("full")}))
             .show("f")
             .feed(UPDATES),
-        case("filter-of-filter", "row 39: filters on filters, the last one kept: old values go through both")
+        case("filter-of-filter", "row 39: filters on filters over a table without a store: tombstones of one go through the other")
             .table("t", "in")
             .op("filter", "f", "t", json!({"predicate": "value_even"}))
             .op("filter", "g", "f", json!({"predicate": "key_is_a", "materialized": kept("rows")}))

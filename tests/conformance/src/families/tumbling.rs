@@ -66,6 +66,19 @@ fn lateness() -> Vec<Case> {
             grace(tumbling(10), 30),
         )
         .feed("a=x@0 a=y@100 a=z@0 a=w@5 a=v@60 a=u@70 a=t@101"),
+        appended(
+            "hidden-row",
+            "a window that is open for its own key's input, but whose row the store no longer shows, begins anew",
+            tumbling(10),
+        )
+        .stream("other", "other")
+        .op("group_by_key", "more", "other", json!({}))
+        .op("cogroup", "one", "groups", json!({"aggregator": "append", "result": "string"}))
+        .op("cogroup_with", "both", "one", json!({"with": "more", "aggregator": "strike"}))
+        .op("windowed_by", "cut", "both", json!({"window": tumbling(10)}))
+        .op("aggregate", "sum", "cut", json!({"initializer": "empty", "materialized": {"name": "sum"}}))
+        .show_in("sum", "sum-out")
+        .feed("a=x@1 other:a=y@2 other:b=z@25 a=w@3 other:a=v@4 a=u@30"),
         appended("disorder", "disorder within grace and beyond it, several keys", grace(tumbling(10), 8))
             .feed(Mixture { back: 12, on: 16, records: 50, ..Mixture::default() }.script(51)),
         appended("hot-key", "one key nearly always, null values and keys between", grace(tumbling(5), 5)).feed(
