@@ -98,7 +98,7 @@ fn slidings() -> Vec<Case> {
             grace(sliding(10), 50),
         )
         .config("emit_interval", 1000)
-        .feed("a=x@2 b=y@69 +1000 a=z@9 +1 c=w@69"),
+        .feed("a=x@2 b=q@11 b=y@69 +1000 a=z@9 +1 c=w@69"),
         appended("sliding-late", "a record too late for all windows emits nothing", sliding(5))
             .feed("a=x@12 b=y@40 a=z@13 b=w@41"),
     ]

@@ -93,7 +93,7 @@ fn times() -> Vec<Case> {
         cut("stream-time-forgotten", "an operator forgets its stream time: a record that was too late is not any more", tumbling(10), "update",
             json!({"name": "rows", "retention": 1000}))
             .feed("a=x@5 b=y@50 a=z@6 * a=w@6 b=v@30 a=u@7"),
-        cut("stores-remember-time", "a store knows its time again from its changelog: what it hid stays hidden", tumbling(10), "update",
+        cut("stores-remember-time", "a store knows its time again from its changelog: a window that the operator takes to be open is not put", tumbling(10), "update",
             json!({"name": "rows"}))
             .feed("a=x@5 b=y@50 * a=w@6 a=v@7"),
         case("partition-time", "row 52: the greatest time of a partition is in the committed offset")
@@ -137,7 +137,7 @@ fn joins() -> Vec<Case> {
         .feed("l:a=x@1 l:a=y@1 r:b=R@2 l:c=z@3 * r:c=S@4 r:q=Q@40 l:q=P@90"),
         joined(
             "left-join-forgets-time",
-            "stream time is forgotten: what waited comes out only when there is something new to wait for",
+            "a join forgets its stream time and what it waits for: the first record looks all the same",
             "stream_left_join",
             between(5, 5),
         )
@@ -201,7 +201,7 @@ fn buffers() -> Vec<Case> {
             .op("suppress", "held", "rows", json!({"until": {"window_close": {}}}))
             .show("held")
             .feed("a=x@1 b=y@2 a=z@12 * a=w@3 b=v@26 b=u@60"),
-        case("join-grace", "row 44: a stream record that waits for its grace period comes back")
+        case("join-grace", "row 44: what waits for a grace period is lost when it comes back from the changelog, and what follows is joined at once")
             .stream("l", "l")
             .echo("l")
             .table_in("r", "r", json!({"name": "rows", "store": "versioned", "history": 1000}))
