@@ -199,10 +199,10 @@ fn throttle() -> Vec<Case> {
             .feed("l:a=x@0 r:b=R@20 l:c=y@40 +999 l:d=z@60 +1 l:e=w@80 l:f=v@100 +1000 l:f=u@100"),
         slow(
             "throttle-after-a-try",
-            "row 3: a look that finds nothing begins a new second, the very first record's too",
+            "row 3: the very first record begins a second, so that nothing comes out within it",
         )
         .feed("l:a=x@0 l:b=y@5 +500 l:c=z@12 +400 l:d=w@30 +100 l:e=v@50 +1000 r:f=R@70"),
-        slow("throttle-nothing-due", "row 3: when nothing can be due, is that a look that begins a new second?")
+        slow("throttle-nothing-due", "row 3: a record by which nothing can be due begins no new second")
             .feed("l:a=x@0 +1000 l:b=y@5 +1 l:c=z@12 +999 l:d=w@13"),
         slow("clock-without-records", "the wall clock alone lets nothing out")
             .feed("l:a=x@0 r:b=R@50 l:d=w@99 +1000 +1000 +10000 l:c=y@98 l:d=z@100"),
