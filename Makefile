@@ -58,7 +58,7 @@ kafka: ## Apache Kafka on free ports, in a temporary directory; Ctrl-C removes i
 	@scripts/install-tools.sh demo
 	scripts/install-tools.sh jvm
 	cargo build --quiet --locked -p kafka-cluster
-	exec "$$CARGO_TARGET_DIR/debug/kafka-cluster" --nodes '$(or $(N),1)' $(ARGS)
+	exec "$$CARGO_TARGET_DIR/debug/kafka-cluster" --parent "$$PPID" --nodes '$(or $(N),1)' $(ARGS)
 
 clients: ## unmodified Kafka clients, case by case: BROKER=lite|kafka|HOST:PORT [CASE=part of a name] [ARGS=--list]
 	@scripts/install-tools.sh clients

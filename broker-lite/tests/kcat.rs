@@ -75,9 +75,24 @@ fn offsets_are_queried_by_time() {
         assert_eq!(kcat(server, &["-Q", "-t", "orders:0:-1"]), "orders [0] offset 2\n");
         assert_eq!(kcat(server, &["-Q", "-t", "orders:0:-2"]), "orders [0] offset 0\n");
         assert_eq!(kcat(server, &["-Q", "-t", "orders:0:1"]), "orders [0] offset 0\n");
+        assert_eq!(kcat(server, &["-Q", "-t", "orders:0:9999999999999"]), "orders [0] offset -1\n");
         assert_eq!(kcat(server, &["-C", "-t", "orders", "-p", "0", "-o", "1", "-c", "1", "-q"]), "b\n");
         assert_eq!(kcat(server, &["-C", "-t", "orders", "-o", "s@1", "-o", "e@9999999999999", "-e", "-q"]), "a\nb\n");
     });
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_said_to_be_unknown() {
+    if !is_kcat_there() {
+        return;
+    }
+    let server = ServerProcess::start(&["--no-auto-create-topics"]);
+    let listing = kcat(&server, &["-L", "-t", "missing"]);
+    assert!(listing.contains("topic \"missing\" with 0 partitions: Broker: Unknown topic or partition"), "{listing}");
+    let queried = support::try_kcat(&server, &["-Q", "-t", "missing:0:-1"], "");
+    assert_eq!(queried.code, Some(1));
+    assert!(queried.stderr.contains("Local: Unknown partition"), "{}", queried.stderr);
+    assert!(!kcat(&server, &["-L"]).contains("missing"), "asking made no topic");
 }
 
 #[test]

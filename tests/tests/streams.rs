@@ -6,4 +6,7 @@ mod streams {
     mod failures;
     mod harness;
     mod lifecycle;
+    mod production;
+    mod restore;
+    mod timeouts;
 }

@@ -3,7 +3,6 @@
 //! `TRYBUILD=overwrite cargo test -p streams-tests --test ui` rewrites the `.stderr` files; read them before they are
 //! committed, because their text is what a user sees.
 
-/// Row B38.
 #[test]
 fn mistakes_are_compile_errors_with_a_remedy() {
     let cases = trybuild::TestCases::new();

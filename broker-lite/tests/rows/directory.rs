@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{symlink, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use broker_lite::{Broker, SyncPolicy};
 use streams_core::protocol::messages::metadata::{MetadataRequest, MetadataResponse};
@@ -10,19 +11,21 @@ use streams_core::protocol::messages::topics::CreateTopicsResponse;
 use streams_core::protocol::ErrorCode;
 
 use crate::connections::Logged;
-use crate::program::program;
+use crate::program::PROGRAM;
 use crate::support::*;
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Starts a broker over a directory that it must refuse.
+/// Starts a broker over a directory that it must refuse; one that does not is ended with code 124.
 fn refused(path: &Path, code: i32, words: &[&str]) {
-    let said = program(&["serve", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()], "");
-    assert_eq!(said.code, Some(code), "{}", said.stderr);
+    let serve = ["10", PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data-dir", path.to_str().unwrap()];
+    let output = Command::new("timeout").args(serve).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
     for words in words.iter().chain(&[path.to_str().unwrap()]) {
-        assert!(said.stderr.contains(words), "{words} is not in: {}", said.stderr);
+        assert!(stderr.contains(words), "{words} is not in: {stderr}");
     }
 }
 

@@ -76,12 +76,12 @@ pub fn run(options: &ReplayOptions, out: &mut dyn Write) -> Result<()> {
         shop: &shop,
     };
     replay.run()?;
-    let rows_fed = replay.feed.fed;
     drop(replay);
     let seconds = (SystemClock.now() - began).as_secs_f64();
+    let rows_processed = shop.sales_processed()?;
     let figures = Figures::read(&shop)?;
     shop.close()?;
-    writeln!(out, "{}", summary(&figures, seconds, rows_fed)).context(|| "write the figures".to_owned())?;
+    writeln!(out, "{}", summary(&figures, seconds, rows_processed)).context(|| "write the figures".to_owned())?;
     match figures.unbalanced.as_slice() {
         [] => Ok(()),
         [first, ..] => {
@@ -212,10 +212,15 @@ fn last_row(shop: &Shop) -> Result<u64> {
     }
 }
 
-/// The last line: one JSON object. Money is a number here, digit by digit the exact sum.
+/// The last line: one JSON object. Money is a number here, digit by digit the exact sum. The rate is of the rows that this
+/// run processed, which after a crash are fewer than the file has, or more than it had left to read; a run that found
+/// everything done has no rate, and says null.
 #[expect(clippy::cast_precision_loss, reason = "a rate is an estimate")]
-fn summary(figures: &Figures, seconds: f64, rows_fed: u64) -> String {
-    let rate = (rows_fed as f64 / seconds.max(0.001)).round();
+fn summary(figures: &Figures, seconds: f64, rows_processed: u64) -> String {
+    let rate = match rows_processed {
+        0 => "null".to_owned(),
+        rows => format!("{}", (rows as f64 / seconds.max(0.001)).round()),
+    };
     let pairs = [
         ("rows", figures.rows.to_string()),
         ("invoices", figures.invoices.to_string()),
@@ -229,7 +234,7 @@ fn summary(figures: &Figures, seconds: f64, rows_fed: u64) -> String {
         ("price_changes", figures.price_changes.to_string()),
         ("dead_letters", figures.dead_letters.to_string()),
         ("seconds", format!("{seconds:.1}")),
-        ("records_per_second", format!("{rate}")),
+        ("records_per_second", rate),
     ];
     let fields = pairs.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect::<Vec<_>>();
     format!("{{{}}}", fields.join(", "))

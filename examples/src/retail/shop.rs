@@ -53,6 +53,8 @@ pub struct ShopConfig {
 pub struct Shop {
     broker: Arc<Broker>,
     streams: KafkaStreams,
+    /// How many records of `sales` were processed before this shop was opened.
+    sales_before: u64,
 }
 
 impl Shop {
@@ -73,9 +75,11 @@ impl Shop {
             Ok(Box::new(connected.in_process()))
         };
         let streams = KafkaStreams::new(topology(&config.rules)?, streams_config(config)?, connect)?;
-        streams.start()?;
-        streams.wait_until_running(START_TIMEOUT)?;
-        Ok(Self { broker, streams })
+        let mut shop = Self { broker, streams, sales_before: 0 };
+        shop.sales_before = shop.sales_processed()?;
+        shop.streams.start()?;
+        shop.streams.wait_until_running(START_TIMEOUT)?;
+        Ok(shop)
     }
 
     /// The broker.
@@ -158,6 +162,17 @@ impl Shop {
             missing += u64::try_from(end.0 - position).unwrap_or(0);
         }
         Ok(missing)
+    }
+
+    /// How many records of `sales` the application has processed and committed since this shop was opened.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub fn sales_processed(&self) -> Result<u64> {
+        let sales = TopicPartition::new(topology::SALES, 0);
+        let committed = self.consumer(&[("group.id", APPLICATION)])?.committed(&SystemClock, &[sales])?;
+        let position = committed.into_iter().find_map(|(_, position)| position).map_or(0, |position| position.offset.0);
+        Ok(u64::try_from(position).unwrap_or(0).saturating_sub(self.sales_before))
     }
 
     /// Stops the application after a commit, then the broker.

@@ -18,15 +18,6 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from .case import Case, Cluster, expect, until
 
-# A program that does little should start fast; on stderr it says only what is wrong.
-OPTIONS = (
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-)
-
 TOOLS = "org.apache.kafka.tools"
 GROUPS = f"{TOOLS}.consumer.group.ConsumerGroupCommand"
 TOOL_S = 50.0

@@ -24,6 +24,9 @@ struct Arguments {
     /// A setting of the brokers.
     #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
+    /// The process whose end ends this one; the one that started it, unless that may be gone by now.
+    #[arg(long, value_name = "PID", default_value_t = parent_id())]
+    parent: u32,
     /// Start nothing: print the Java program and the class path, a line each.
     #[arg(long, conflicts_with_all = ["nodes", "properties"])]
     print_class_path: bool,
@@ -46,7 +49,6 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<()> {
-    let parent = parent_id();
     let kafka = Kafka::find().map_err(|missing| Error::new(ErrorKind::Io, missing))?;
     if arguments.print_class_path {
         return line(&format!("{}\n{}", kafka.java().display(), kafka.class_path()));
@@ -59,7 +61,7 @@ fn run(arguments: Arguments) -> Result<()> {
     line(&format!("listening on {address}\ntry: kcat -b {address} -L\nCtrl-C stops it"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context(|| "start a runtime for signals".to_owned())?;
-    runtime.block_on(end(&cluster, parent))
+    runtime.block_on(end(&cluster, arguments.parent))
 }
 
 /// Ends with a signal, with the process that started us, or with a node.

@@ -35,7 +35,16 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(over: Over, topics: &[(&str, i32)]) -> Self {
-        let broker = Broker::builder().start().expect("starts");
+        Self::with_broker(Broker::builder().start().expect("starts"), over, topics)
+    }
+
+    /// A cluster of a broker that makes no topic by itself.
+    pub(super) fn without_auto_creation(topics: &[(&str, i32)]) -> Self {
+        let broker = Broker::builder().configure(|config| config.auto_create_topics = false).start();
+        Self::with_broker(broker.expect("starts"), Over::Process, topics)
+    }
+
+    fn with_broker(broker: Arc<Broker>, over: Over, topics: &[(&str, i32)]) -> Self {
         let server = (over == Over::Tcp).then(|| {
             let any = "127.0.0.1:0".parse().expect("an address");
             Server::start(&broker, ServerConfig::new(any)).expect("listens")

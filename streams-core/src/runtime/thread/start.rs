@@ -41,7 +41,10 @@ pub(super) fn uncommitted_bytes_max(plan: &Plan) -> usize {
 impl StreamThread {
     /// Waits for the committed offsets, then opens all stores and begins to restore them.
     pub(super) fn start(&mut self, now: Timestamp, question: CommitId) -> Result<()> {
-        self.consumer.poll(now, self.plan.config.runtime.poll)?;
+        if let Err(error) = self.consumer.poll(now, self.plan.config.runtime.poll) {
+            // The consumer asks again by itself.
+            return self.start_later(now, error);
+        }
         match self.consumer.committed_outcome(question) {
             None => return Ok(()),
             Some(Ok(answer)) => self.committed = answer.into_iter().collect(),
@@ -56,9 +59,18 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Asks for the committed offsets again after an error that may pass, until `task.timeout.ms` is over.
+    /// Asks for the committed offsets again after an error that may pass.
     #[cold]
     fn ask_again(&mut self, now: Timestamp, error: Error) -> Result<()> {
+        self.start_later(now, error)?;
+        let inputs: Vec<TopicPartition> = self.owned_inputs().cloned().collect();
+        self.phase = Phase::Starting(self.consumer.begin_committed(&inputs)?);
+        Ok(())
+    }
+
+    /// Takes an error that may pass, until `task.timeout.ms` is over.
+    #[cold]
+    fn start_later(&self, now: Timestamp, error: Error) -> Result<()> {
         let timeout = self.plan.config.runtime.task_timeout;
         if error.kind() != ErrorKind::Retriable {
             return Err(error.context("fetch the committed offsets of the application"));
@@ -69,8 +81,6 @@ impl StreamThread {
             return Err(Error::with_source(ErrorKind::Processing, message, error));
         }
         tracing::warn!(error = %error.report(), "fetching the committed offsets fails and is tried again");
-        let inputs: Vec<TopicPartition> = self.owned_inputs().cloned().collect();
-        self.phase = Phase::Starting(self.consumer.begin_committed(&inputs)?);
         Ok(())
     }
 

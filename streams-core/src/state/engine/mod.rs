@@ -21,10 +21,10 @@ pub(crate) mod row_bytes;
 
 #[cfg(test)]
 #[cfg(feature = "rocksdb")]
-mod damage;
+mod damage_tests;
 #[cfg(test)]
 #[cfg(feature = "rocksdb")]
-mod kill;
+mod kill_tests;
 #[cfg(test)]
 mod suite;
 

@@ -20,7 +20,7 @@ use super::*;
 const FORMAT: &str = "1: what is killed";
 const DIR: &str = "STREAMS_TEST_KILLED_DIR";
 const ENGINE: &str = "STREAMS_TEST_KILLED_ENGINE";
-const CHILD: &str = "state::engine::kill::writes_until_it_is_killed";
+const CHILD: &str = "state::engine::kill_tests::writes_until_it_is_killed";
 /// What a child says after each batch.
 const WRITTEN: &str = "batch written";
 /// So many records are one batch.

@@ -1,0 +1,122 @@
+//! Failures that may pass: tried again until `task.timeout.ms` is over, and said by that name then.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use streams_core::client::admin::NewTopic;
+use streams_core::client::transport::{BrokerAddress, BrokerId, Delivery, RequestId, Transport, Waker};
+use streams_core::protocol::Request;
+use streams_core::runtime::KafkaStreams;
+use streams_core::topology::Topology;
+use streams_core::{Error, ErrorKind, Result};
+use streams_dsl::prelude::*;
+
+use super::harness::{close, eventually, failure, run, Cluster, Over};
+
+/// A transport over which no answer about committed offsets comes while it is deaf.
+struct Deaf {
+    inner: Box<dyn Transport>,
+    is_deaf: Arc<AtomicBool>,
+    /// Questions that fail; they were never sent, and their ids are behind those of the transport inside.
+    lost: Vec<RequestId>,
+    next_lost: u64,
+}
+
+impl Transport for Deaf {
+    fn send(&mut self, to: BrokerId, request: Request) -> Result<RequestId> {
+        if matches!(request, Request::OffsetFetch(_)) && self.is_deaf.load(Ordering::SeqCst) {
+            self.next_lost += 1;
+            let id = RequestId(u64::MAX - self.next_lost);
+            self.lost.push(id);
+            return Ok(id);
+        }
+        self.inner.send(to, request)
+    }
+
+    fn poll(&mut self, wait: Duration) -> Result<Option<Delivery>> {
+        match self.lost.pop() {
+            Some(id) => Ok(Some(Delivery { id, response: Err(Error::new(ErrorKind::Retriable, "nobody answers")) })),
+            None => self.inner.poll(wait),
+        }
+    }
+
+    fn update_brokers(&mut self, brokers: &[BrokerAddress]) {
+        self.inner.update_brokers(brokers);
+    }
+
+    fn waker(&self) -> Waker {
+        self.inner.waker()
+    }
+}
+
+/// An application that copies, whose questions for committed offsets are lost, and what makes them heard.
+fn deaf(cluster: &Cluster, task_timeout_ms: &str) -> (KafkaStreams, Arc<AtomicBool>) {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").to("out");
+    // Each question is given up quickly, so that it is the tasks' time that counts.
+    let settings = [("task.timeout.ms", task_timeout_ms), ("consumer.default.api.timeout.ms", "20")];
+    let is_deaf = Arc::new(AtomicBool::new(true));
+    let (shared, connect) = (Arc::clone(&is_deaf), cluster.connect());
+    let connect = move || -> Result<Box<dyn Transport>> {
+        let deaf = Deaf { inner: connect()?, is_deaf: Arc::clone(&shared), lost: Vec::new(), next_lost: 0 };
+        Ok(Box::new(deaf))
+    };
+    let topology = builder.build().expect("is valid");
+    (KafkaStreams::new(topology, cluster.config(&settings), connect).expect("is valid"), is_deaf)
+}
+
+#[test]
+fn committed_offsets_that_nobody_tells_are_asked_for_until_the_time_is_over() {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    let (streams, _) = deaf(&cluster, "200");
+    streams.start().expect("starts");
+    let text = failure(&streams);
+    assert!(text.starts_with("fetching the committed offsets fails for 200 ms (task.timeout.ms)"), "{text}");
+}
+
+#[test]
+fn committed_offsets_that_are_told_late_are_waited_for() {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    cluster.produce("in", 0, &[("a", "1")]);
+    let (streams, is_deaf) = deaf(&cluster, "600000");
+    streams.start().expect("starts");
+    // Longer than one question is kept up: without asking again it would have failed.
+    let gave_up = streams.wait_until_running(Duration::from_millis(300));
+    gave_up.expect_err("nobody tells it where to start");
+    is_deaf.store(false, Ordering::SeqCst);
+    cluster.read("out", 1, |records| records.len() == 1);
+    close(&streams);
+}
+
+/// Everything to a topic that does not exist.
+fn to_nowhere() -> Topology {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").to("nowhere");
+    builder.build().expect("is valid")
+}
+
+#[test]
+fn a_task_whose_output_topic_is_missing_fails_when_its_time_is_over() {
+    let cluster = Cluster::without_auto_creation(&[("in", 1)]);
+    cluster.produce("in", 0, &[("a", "1")]);
+    let streams = cluster.streams(to_nowhere(), &[("task.timeout.ms", "200")]);
+    streams.start().expect("starts");
+    let text = failure(&streams);
+    assert!(text.contains("task 0_0 fails for 200 ms (task.timeout.ms)"), "{text}");
+    assert!(text.contains("topic nowhere is unknown"), "{text}");
+}
+
+#[test]
+fn a_task_whose_output_topic_comes_late_goes_on() {
+    let cluster = Cluster::without_auto_creation(&[("in", 1)]);
+    cluster.produce("in", 0, &[("a", "1")]);
+    let streams = cluster.streams(to_nowhere(), &[("metadata.max.age.ms", "50")]);
+    run(&streams);
+    for (_, outcome) in cluster.admin().create_topics(&[NewTopic::new("nowhere", 1)]).expect("the broker answers") {
+        outcome.expect("is created");
+    }
+    cluster.read("nowhere", 1, |records| records.len() == 1);
+    eventually("the commit", || streams.metrics().commits() > 0);
+    close(&streams);
+}
