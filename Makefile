@@ -6,7 +6,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo retail kafka clients test lint bench golden clean-cache
+.PHONY: help demo retail kafka clients test lint bench bench-jvm golden clean-cache
 
 cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-streams)
 export STREAMS_CACHE_DIR := $(cache)
@@ -86,11 +86,18 @@ bench: ## records per second on one core, and the ratio to a hand-written loop [
 	@scripts/install-tools.sh bench
 	$(prepare_rocksdb)
 	cargo build --release --locked -p streams-benches --bins
-	for program in $(or $(BENCH),$(sort $(basename $(notdir $(wildcard benches/src/bin/*)))))
+	for program in $(or $(BENCH),$(filter-out jvm,$(sort $(basename $(notdir $(wildcard benches/src/bin/*))))))
 	do
 	  echo "== $$program"
 	  "$$CARGO_TARGET_DIR/release/$$program" $(ARGS)
 	done
+
+bench-jvm: ## five workloads here and in Kafka Streams on Apache Kafka (needs a JDK and Maven) [ARGS=]
+	@scripts/install-tools.sh bench
+	scripts/install-tools.sh jvm
+	$(prepare_rocksdb)
+	cargo build --release --locked -p streams-benches -p broker-lite --bins
+	"$$CARGO_TARGET_DIR/release/jvm" $(ARGS)
 
 golden: ## ask Apache Kafka anew for the answers that tests hold us to; changes no file unless Kafka's version changed
 	@scripts/install-tools.sh demo

@@ -7,6 +7,7 @@ pub mod application;
 pub mod by_hand;
 pub mod codec;
 pub mod input;
+pub mod jvm;
 
 use std::time::{Duration, Instant};
 
