@@ -44,7 +44,15 @@ struct Arguments {
 enum Asked {
     /// What `jvm` starts for our side of a workload: not for people.
     #[command(hide = true)]
-    Application { bootstrap: String, workload: String, guarantee: String, threads: String, state_dir: PathBuf, warm: u64, records: u64 },
+    Application {
+        bootstrap: String,
+        workload: String,
+        guarantee: String,
+        threads: String,
+        state_dir: PathBuf,
+        warm: u64,
+        records: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,7 +67,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(Asked::Application { bootstrap, workload, guarantee, threads, state_dir, warm, records }) = &arguments.command {
+    if let Some(Asked::Application { bootstrap, workload, guarantee, threads, state_dir, warm, records }) =
+        &arguments.command
+    {
         let task = Task { bootstrap, workload: named(workload)?, guarantee, threads, state_dir };
         return application::run(&task, *warm, *records);
     }

@@ -69,7 +69,13 @@ pub fn fill(bootstrap: &str, prefix: &str, shape: Shape, records: u64) -> Result
         while producer.is_full() {
             producer.poll(SystemClock.now(), Duration::from_millis(100))?;
         }
-        producer.send(&TopicPartition::new(topic.as_str(), partition.0), Some(key.as_bytes()), Some(value.as_bytes()), Timestamp(time), Headers::none())?;
+        producer.send(
+            &TopicPartition::new(topic.as_str(), partition.0),
+            Some(key.as_bytes()),
+            Some(value.as_bytes()),
+            Timestamp(time),
+            Headers::none(),
+        )?;
         if number % 256 == 0 {
             producer.poll(SystemClock.now(), Duration::ZERO)?;
         }

@@ -68,7 +68,8 @@ impl Drop for Guard {
 /// # Errors
 /// When there is no such process.
 fn cpu_time(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context(|| format!("read the CPU time of {pid}"))?;
+    let stat =
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).context(|| format!("read the CPU time of {pid}"))?;
     // The name, in parentheses, may hold anything; `utime` and `stime` are the 12th and 13th field after it.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
