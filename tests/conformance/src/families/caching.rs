@@ -1,5 +1,5 @@
-//! What caches change. The test driver commits after every record, so a cache joins only what one record does; each
-//! of these lets one record do more than one thing to a key. Every case of the suite has a run with caches, too.
+//! What caches change: which changes of a row a commit joins, and in which order it lets keys go. `!` commits. Every
+//! case of the suite has a run with caches, too; these are about nothing else.
 
 use serde_json::{json, Value};
 
@@ -25,25 +25,25 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn keys() -> Vec<Case> {
     vec![
-        worded("count", "two counts by one record: one change, with the last value")
+        worded("count", "counts between two commits: one change, with the last value")
             .op("count", "rows", "groups", json!({"materialized": cached()}))
             .show("rows")
-            .feed("a=x_y@5 b=z@3 a=w_v_u@1 !"),
-        worded("reduce", "a reduction by one record: one change")
+            .feed("a=x_y@5 b=z@3 ! a=w_v_u@1 c=q@9 ! b=t@0"),
+        worded("reduce", "reductions between two commits: one change")
             .op("reduce", "rows", "groups", json!({"reducer": "concat", "materialized": cached()}))
             .show("rows")
-            .feed("a=x_y@5 b=z@3 a=w_v@1 !"),
-        worded("transient-row", "a row made and deleted by one record vanishes: no change, no changelog record")
+            .feed("a=x_y@5 b=z@3 ! b=w@4 a=w_v@1 !"),
+        worded("transient-row", "a row made and deleted between two commits vanishes: no change, no changelog record")
             .op("reduce", "rows", "groups", json!({"reducer": "null", "materialized": cached()}))
             .show("rows")
-            .feed("a=x_y@5 b=z@3 b=w@4 a=x_y_z@6 !"),
-        case("order-of-keys", "several keys by one record: the order in which a cache lets them go")
+            .feed("a=x_y@5 b=z@3 ! b=w@4 a=x_y_z@6 c=q_r@7 ! a=q@8"),
+        case("order-of-keys", "several keys: the order in which a cache lets them go")
             .stream("in", "in")
             .op("flat_map", "words", "in", json!({"mapper": "words_as_keys"}))
             .op("group_by_key", "groups", "words", json!({}))
             .op("count", "rows", "groups", json!({"materialized": cached()}))
             .show("rows")
-            .feed("a=c_b_a_c@5 b=b_d_b@6 c=z@7 !"),
+            .feed("a=c_b_a_c@5 b=b_d_b@6 ! c=z@7 d=a_d_c_a@8 e=e_z@9 !"),
         case("grouped-again", "row 38: groups of a cached table: one change of the upper count moves one row below")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
@@ -52,26 +52,26 @@ fn keys() -> Vec<Case> {
             .op("group_by", "again", "rows", json!({"mapper": "by_value"}))
             .op("count", "counts", "again", json!({"materialized": {"name": "counts", "caching": true}}))
             .show("counts")
-            .feed("a=x_y@1 b=z@2 b=w_v@3 a=u@4 !"),
-        case("table-source", "a cached table: two updates by one record")
+            .feed("a=x_y@1 b=z@2 ! b=w_v@3 a=u@4 ! c=q@5"),
+        case("table-source", "a cached table: updates between two commits")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
             .op("to_table", "t", "words", json!({"materialized": cached()}))
             .show("t")
-            .feed("a=x_y@5 a=z@3 b=~@4 a=w_v@9 !"),
+            .feed("a=x_y@5 a=z@3 b=~@4 ! a=w_v@9 c=q@1 !"),
     ]
 }
 
 fn windows() -> Vec<Case> {
     vec![
-        case("windows", "cached windows: overlapping ones of one record, and late ones")
+        case("windows", "cached windows: overlapping ones, and late ones")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
             .op("group_by_key", "groups", "words", json!({}))
             .op("windowed_by", "w", "groups", json!({"window": grace(hopping(10, 5), 10)}))
             .op("count", "rows", "w", json!({"materialized": cached()}))
             .show("rows")
-            .feed("a=x_y@7 b=z@12 a=w_v@3 a=u@40 a=t@1 !"),
+            .feed("a=x_y@7 b=z@12 ! a=w_v@3 ! a=u@40 a=t@1 b=s@35"),
         case(
             "sessions",
             "row 33: cached sessions: removed and put again is one change; a merged one leaves a tombstone",
@@ -81,8 +81,8 @@ fn windows() -> Vec<Case> {
         .op("windowed_by", "w", "groups", json!({"window": grace(session(5), 20)}))
         .op("count", "rows", "w", json!({"materialized": cached()}))
         .show("rows")
-        .feed("a=x@0 a=y@5 a=z@5 b=w@12 b=v@20 b=u@16 !"),
-        case("join", "cached tables of a join: both sides changed by one record")
+        .feed("a=x@0 a=y@5 ! a=z@5 b=w@12 b=v@20 ! b=u@16 a=t@7 !"),
+        case("join", "cached tables of a join: both sides changed between two commits")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
             .op("group_by_key", "groups", "words", json!({}))
@@ -100,7 +100,7 @@ fn windows() -> Vec<Case> {
                 json!({"with": "newest", "joiner": "concat", "materialized": {"name": "joined", "caching": true}}),
             )
             .show("j")
-            .feed("a=x_y@1 b=z@2 a=w_v@0 !"),
+            .feed("a=x_y@1 b=z@2 ! a=w_v@0 c=q@5 ! b=t@3"),
         case("suppressed", "a buffer below a cached store")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
@@ -109,14 +109,14 @@ fn windows() -> Vec<Case> {
             .op("count", "rows", "w", json!({"materialized": cached()}))
             .op("suppress", "held", "rows", json!({"until": {"window_close": {}}}))
             .show("held")
-            .feed("a=x_y@7 b=z@12 a=w_v@3 a=u@40 !"),
+            .feed("a=x_y@7 b=z@12 ! a=w_v@3 ! a=u@40 b=t@41 !"),
         worded("caching-off", "a store with caching turned off shows every change, also where caches are on")
             .op("count", "rows", "groups", json!({"materialized": {"name": "rows", "caching": false}}))
             .show("rows")
-            .feed("a=x_y@5 a=w_v@1 !"),
-        worded("back-to-before", "a row changed and changed back by one record is still a change")
+            .feed("a=x_y@5 ! a=w_v@1 !"),
+        worded("back-to-before", "a row changed and changed back between two commits is still a change")
             .op("reduce", "rows", "groups", json!({"reducer": "newest", "materialized": cached()}))
             .show("rows")
-            .feed("a=x@5 a=y_x@6 a=x@7 !"),
+            .feed("a=x@5 ! a=y_x@6 a=x@7 !"),
     ]
 }

@@ -58,7 +58,7 @@ fn plain() -> Vec<Case> {
             .op("aggregate", "rows", "one", into(json!({})))
             .show("rows")
             .feed("a=x@1 ~=y@2 a=z@0"),
-        case("same-stream-twice", "row 37: one stream as both inputs: the aggregators run one after the other")
+        case("same-stream-twice", "row 37: one grouped stream given twice: only the second aggregator is used")
             .stream("in", "in")
             .op("group_by_key", "groups", "in", json!({}))
             .op("cogroup", "one", "groups", json!({"aggregator": "append", "result": "string"}))

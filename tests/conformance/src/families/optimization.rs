@@ -150,7 +150,7 @@ fn kept_apart() -> Vec<Case> {
             .show_in("c", "one")
             .show_in("d", "two")
             .feed("l:1=a@1 r:2=ab@2 l:3=~@3 r:4=@4"),
-        case("processors-hinder", "a processor is neither a change of keys nor of values to the optimizer")
+        case("processors-do-not-hinder", "a processor is neither a change of keys nor of values to the optimizer: repartitions above and below it are merged")
             .config("optimization", "all")
             .stream("in", "in")
             .op("select_key", "keyed", "in", json!({"mapper": "value"}))
