@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -78,7 +79,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _java(programs: Path) -> tuple[str, ...]:
-    said = subprocess.run([programs / "kafka-cluster", "--print-class-path"], stdout=subprocess.PIPE, text=True, check=True)
+    said = subprocess.run(
+        [programs / "kafka-cluster", "--print-class-path"], stdout=subprocess.PIPE, text=True, check=True
+    )
     program, class_path = said.stdout.splitlines()
     return (program, *JAVA_OPTIONS, "-cp", class_path)
 
@@ -99,7 +102,16 @@ def _run(case: Case, cluster: Cluster, offered: set[str]) -> str:
     if missing:
         print(f"skipped  {case.name}: the broker does not offer {', '.join(missing)}", flush=True)
         return "skipped"
-    command = [sys.executable, __file__, "--broker", cluster.bootstrap, "--run-case", case.name, "--java", *cluster.java]
+    command = [
+        sys.executable,
+        __file__,
+        "--broker",
+        cluster.bootstrap,
+        "--run-case",
+        case.name,
+        "--java",
+        *cluster.java,
+    ]
     started = time.monotonic()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="clients-case-") as folder:
         problem = _problem(command, case, output, folder)
@@ -109,7 +121,9 @@ def _run(case: Case, cluster: Cluster, offered: set[str]) -> str:
             return "passed"
         output.seek(0)
         lines = output.read().decode(errors="replace").splitlines()[-OUTPUT_LINES:]
-    print("\n".join([f"FAILED   {case.name} ({took}): {problem}", *(f"         | {line}" for line in lines)]), flush=True)
+    print(
+        "\n".join([f"FAILED   {case.name} ({took}): {problem}", *(f"         | {line}" for line in lines)]), flush=True
+    )
     return "failed"
 
 
@@ -124,10 +138,8 @@ def _problem(command: list[str], case: Case, output: IO[bytes], folder: str) -> 
     except subprocess.TimeoutExpired:
         return f"no end after {case.timeout_s:.0f} s"
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 

@@ -20,7 +20,16 @@ def running(which: str, programs: Path) -> Iterator[str]:
             yield address
     elif which == "lite":
         with tempfile.TemporaryDirectory(prefix="clients-lite-") as data:
-            command = [str(programs / "broker-lite"), "serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--log", "warn"]
+            command = [
+                str(programs / "broker-lite"),
+                "serve",
+                "--data-dir",
+                data,
+                "--listen",
+                "127.0.0.1:0",
+                "--log",
+                "warn",
+            ]
             with _serving(command) as address:
                 yield address
     else:

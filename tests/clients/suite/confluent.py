@@ -80,11 +80,15 @@ def _dotted(settings: dict[str, object]) -> dict[str, object]:
     return {key.replace("_", "."): value for key, value in settings.items()}
 
 
-def _send(producer: Producer, topic: str, values: Iterable[str], partition: int = 0, **options: object) -> list[Message]:
+def _send(
+    producer: Producer, topic: str, values: Iterable[str], partition: int = 0, **options: object
+) -> list[Message]:
     """Sends and waits; fails when one record is refused."""
     reports: list[tuple[KafkaError | None, Message]] = []
     for value in values:
-        producer.produce(topic, value, partition=partition, on_delivery=lambda *report: reports.append(report), **options)
+        producer.produce(
+            topic, value, partition=partition, on_delivery=lambda *report: reports.append(report), **options
+        )
     expect(producer.flush(WAIT_S), 0, "what is not sent")
     for error, _ in reports:
         assert error is None, error
@@ -453,7 +457,9 @@ def more_partitions(cluster: Cluster) -> None:
     for _ in until("the topic has three partitions"):
         if len(admin.list_topics(name, WAIT_S).topics[name].partitions) == 3:
             break
-    _refused(KafkaError.INVALID_PARTITIONS, lambda: admin.create_partitions([NewPartitions(name, 2)])[name].result(WAIT_S))
+    _refused(
+        KafkaError.INVALID_PARTITIONS, lambda: admin.create_partitions([NewPartitions(name, 2)])[name].result(WAIT_S)
+    )
     _send(_producer(cluster), name, ["v"], partition=2)
 
 
@@ -607,7 +613,10 @@ CONSUMER: dict[str, object] = {"group.protocol": "consumer"}
 
 CASES = [
     Case("confluent/metadata", PRODUCE, metadata),
-    *(Case(f"confluent/codec-{name}", CONSUME, partial(codec, name)) for name in ("none", "gzip", "snappy", "lz4", "zstd")),
+    *(
+        Case(f"confluent/codec-{name}", CONSUME, partial(codec, name))
+        for name in ("none", "gzip", "snappy", "lz4", "zstd")
+    ),
     Case("confluent/topic-codec", CONSUME, topic_codec),
     Case("confluent/headers-and-nulls", CONSUME, headers_and_nulls),
     Case("confluent/timestamps", CONSUME, timestamps),
@@ -641,8 +650,14 @@ CASES = [
     Case("confluent/describe-topics", PRODUCE, describe_topics),
     Case("confluent/describe-cluster", PRODUCE, describe_cluster),
     Case("confluent/describe-configs", (*PRODUCE, "DescribeConfigs"), describe_configs),
-    Case("confluent/incremental-configs", (*PRODUCE, "DescribeConfigs", "IncrementalAlterConfigs"), incremental_configs),
-    Case("confluent/alter-configs-replaces-all", (*PRODUCE, "DescribeConfigs", "AlterConfigs"), alter_configs_replaces_all),
+    Case(
+        "confluent/incremental-configs", (*PRODUCE, "DescribeConfigs", "IncrementalAlterConfigs"), incremental_configs
+    ),
+    Case(
+        "confluent/alter-configs-replaces-all",
+        (*PRODUCE, "DescribeConfigs", "AlterConfigs"),
+        alter_configs_replaces_all,
+    ),
     Case("confluent/list-offsets", CONSUME, list_offsets),
     Case("confluent/delete-records", (*CONSUME, "DeleteRecords"), delete_records),
     Case("confluent/groups", (*GROUP, "ListGroups", "DescribeGroups", "DeleteGroups"), groups),

@@ -40,7 +40,9 @@ STREAMS_GROUP = ("StreamsGroupHeartbeat",)
 def _run(cluster: Cluster, tool: str, *arguments: str, text: str = "", fails: bool = False) -> str:
     """What a tool prints."""
     command = [*cluster.java, tool, *arguments]
-    said = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TOOL_S)
+    said = subprocess.run(
+        command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TOOL_S
+    )
     assert (said.returncode != 0) == fails, f"{tool} ends with {said.returncode}: {said.stdout}"
     return said.stdout
 
@@ -79,7 +81,9 @@ def _says(said: str, *patterns: str) -> None:
 
 
 def api_versions(cluster: Cluster) -> None:
-    _says(_tool(cluster, f"{TOOLS}.BrokerApiVersionsCommand"), r"Produce\(0\): .*usable: 13", r"Fetch\(1\): .*usable: 18")
+    _says(
+        _tool(cluster, f"{TOOLS}.BrokerApiVersionsCommand"), r"Produce\(0\): .*usable: 13", r"Fetch\(1\): .*usable: 18"
+    )
 
 
 def topics(cluster: Cluster) -> None:
@@ -109,7 +113,15 @@ def produce_and_consume(cluster: Cluster) -> None:
 def codec(name: str, cluster: Cluster) -> None:
     topic = _topic(cluster)
     values = [f"{number} {'long and the same ' * 20}" for number in range(200)]
-    _tool(cluster, f"{TOOLS}.ConsoleProducer", "--topic", topic, "--compression-codec", name, text="\n".join(values) + "\n")
+    _tool(
+        cluster,
+        f"{TOOLS}.ConsoleProducer",
+        "--topic",
+        topic,
+        "--compression-codec",
+        name,
+        text="\n".join(values) + "\n",
+    )
     options = ("--topic", topic, "--partition", "0", "--offset", "earliest", "--max-messages", "200")
     found = _tool(cluster, f"{TOOLS}.consumer.ConsoleConsumer", *options).splitlines()
     expect([line for line in found if "long and" in line], values)
@@ -257,7 +269,9 @@ def features(cluster: Cluster) -> None:
 
 
 def quorum(cluster: Cluster) -> None:
-    _says(_tool(cluster, f"{TOOLS}.MetadataQuorumCommand", "describe", "--status"), r"^LeaderId:\s+\d", "^CurrentVoters:")
+    _says(
+        _tool(cluster, f"{TOOLS}.MetadataQuorumCommand", "describe", "--status"), r"^LeaderId:\s+\d", "^CurrentVoters:"
+    )
 
 
 def reassignments(cluster: Cluster) -> None:
@@ -351,7 +365,9 @@ COUNTS = "KSTREAM-AGGREGATE-STATE-STORE-0000000003"
 
 
 @contextmanager
-def _word_count(cluster: Cluster, run: str, application: str, settings: dict[str, str], word: str, count: int) -> Iterator[None]:
+def _word_count(
+    cluster: Cluster, run: str, application: str, settings: dict[str, str], word: str, count: int
+) -> Iterator[None]:
     """Streams' own example, from when its committed changelog holds this count of a word to the end of the block."""
     common = {
         "bootstrap.servers": cluster.bootstrap,
@@ -421,6 +437,11 @@ def streams_groups(cluster: Cluster) -> None:
         _says(tool("--describe", "--group", application), INPUT)
         _says(tool("--describe", "--group", application, "--state"), "Stable")
         _says(tool("--describe", "--group", application, "--members"), application)
+    # The group is empty when its member has left, which it does not wait for.
+    for _ in until("the offsets of the group are reset"):
+        reset = ("--reset-offsets", "--group", application, "--input-topic", INPUT, "--to-earliest", "--execute")
+        if re.search(rf"{INPUT}\s+0\s+0", tool(*reset)):
+            break
 
 
 def connect(cluster: Cluster) -> None:
@@ -449,7 +470,9 @@ def connect(cluster: Cluster) -> None:
         for _ in until("the worker takes a connector", 60):
             try:
                 headers = {"Content-Type": "application/json"}
-                urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/connectors", request, headers), timeout=10)
+                urllib.request.urlopen(
+                    urllib.request.Request(f"http://127.0.0.1:{port}/connectors", request, headers), timeout=10
+                )
                 break
             except OSError:
                 continue
@@ -475,7 +498,11 @@ CASES = [
     _case("describe-configs", (*ADMIN, "DescribeConfigs"), describe_configs),
     _case("configs", (*ADMIN, "DescribeConfigs", "IncrementalAlterConfigs"), configs),
     _case("group-configs", ("DescribeConfigs", "IncrementalAlterConfigs", "ConsumerGroupHeartbeat"), group_configs),
-    _case("scram-users", ("DescribeUserScramCredentials", "AlterUserScramCredentials", "DescribeClientQuotas"), scram_users),
+    _case(
+        "scram-users",
+        ("DescribeUserScramCredentials", "AlterUserScramCredentials", "DescribeClientQuotas"),
+        scram_users,
+    ),
     _case("log-dirs", (*PRODUCE, "DescribeLogDirs"), log_dirs),
     _case("leader-election", (*ADMIN, "ElectLeaders"), leader_election),
     _case("features", ("ApiVersions", "Metadata"), features),
@@ -495,7 +522,11 @@ CASES = [
         transactions,
     ),
     _case("word-count-classic", (*GROUP, *STREAMING), partial(word_count, CLASSIC)),
-    _case("word-count-classic-exactly-once", (*GROUP, *STREAMING, *OFFSET_TRANSACTION), partial(word_count, CLASSIC | EXACTLY_ONCE)),
+    _case(
+        "word-count-classic-exactly-once",
+        (*GROUP, *STREAMING, *OFFSET_TRANSACTION),
+        partial(word_count, CLASSIC | EXACTLY_ONCE),
+    ),
     _case("word-count-streams", (*STREAMING, *STREAMS_GROUP), partial(word_count, STREAMS)),
     _case(
         "word-count-streams-exactly-once",

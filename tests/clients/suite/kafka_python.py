@@ -476,7 +476,9 @@ CASES = [
     Case("kafka-python/reassignments", (*ADMIN, "ListPartitionReassignments"), reassignments),
     Case("kafka-python/topic-partitions", (*ADMIN, "DescribeTopicPartitions"), topic_partitions),
     Case("kafka-python/acls-are-disabled", (*ADMIN, "DescribeAcls"), acls_are_disabled),
-    Case("kafka-python/scram-users", (*ADMIN, "AlterUserScramCredentials", "DescribeUserScramCredentials"), scram_users),
+    Case(
+        "kafka-python/scram-users", (*ADMIN, "AlterUserScramCredentials", "DescribeUserScramCredentials"), scram_users
+    ),
     Case("kafka-python/features", ADMIN, features),
     Case(
         "kafka-python/list-transactions",

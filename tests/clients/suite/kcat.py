@@ -9,7 +9,16 @@ from .case import Case, Cluster, expect, until
 
 PRODUCE = ("ApiVersions", "Metadata", "Produce")
 CONSUME = (*PRODUCE, "Fetch", "ListOffsets")
-GROUP = (*CONSUME, "FindCoordinator", "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "OffsetCommit", "OffsetFetch")
+GROUP = (
+    *CONSUME,
+    "FindCoordinator",
+    "JoinGroup",
+    "SyncGroup",
+    "Heartbeat",
+    "LeaveGroup",
+    "OffsetCommit",
+    "OffsetFetch",
+)
 TRANSACTION = ("InitProducerId", "FindCoordinator", "AddPartitionsToTxn", "EndTxn")
 
 RECORD_S = 20.0
@@ -129,7 +138,9 @@ def an_offset_within_a_batch(cluster: Cluster) -> None:
 def offset_out_of_range(cluster: Cluster) -> None:
     topic = _numbered(cluster, 4)
     expect(_consume(cluster, topic, "-p", "0", "-o", "100", "-X", "topic.auto.offset.reset=earliest"), list("0123"))
-    said = _kcat(cluster, "-C", "-e", "-t", topic, "-p", "0", "-o", "100", "-X", "topic.auto.offset.reset=error", fails=True)
+    said = _kcat(
+        cluster, "-C", "-e", "-t", topic, "-p", "0", "-o", "100", "-X", "topic.auto.offset.reset=error", fails=True
+    )
     assert "out of range" in said, said
 
 
@@ -143,9 +154,15 @@ def times(cluster: Cluster) -> None:
         expect(_kcat(cluster, "-Q", "-t", f"{topic}:0:{stamp}").split(), [topic, "[0]", "offset", str(offset)])
     expect(_kcat(cluster, "-Q", "-t", f"{topic}:0:-2").split()[-1], "0", "the first offset")
     expect(_kcat(cluster, "-Q", "-t", f"{topic}:0:-1").split()[-1], "3", "the end")
-    expect(_kcat(cluster, "-Q", "-t", f"{topic}:0:{int(stamps[2]) + 1}").split()[-1], "-1", "the offset beyond the last time")
+    expect(
+        _kcat(cluster, "-Q", "-t", f"{topic}:0:{int(stamps[2]) + 1}").split()[-1],
+        "-1",
+        "the offset beyond the last time",
+    )
     expect(_consume(cluster, topic, "-o", f"s@{stamps[1]}"), ["b", "c"], "from the second's time")
-    expect(_consume(cluster, topic, "-o", f"s@{stamps[0]}", "-o", f"e@{stamps[2]}"), ["a", "b"], "before the third's time")
+    expect(
+        _consume(cluster, topic, "-o", f"s@{stamps[0]}", "-o", f"e@{stamps[2]}"), ["a", "b"], "before the third's time"
+    )
 
 
 def headers(cluster: Cluster) -> None:
