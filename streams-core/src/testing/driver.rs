@@ -2,7 +2,8 @@
 //!
 //! As in Kafka Streams' driver, a piped record is followed to its end before the call returns: depth first through its
 //! task, then a commit that flushes caches, then what it left on internal topics and on topics the topology reads
-//! itself, until all tasks are idle. Unlike there, every sub-topology has its own task and so its own stream time, as
+//! itself, until all tasks are idle. [`TopologyTestDriver::commit_manually`] leaves the commits to the test, so that
+//! caches have something to do. Unlike there, every sub-topology has its own task and so its own stream time, as
 //! in production.
 
 use std::cell::RefCell;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::topics::{TestInputTopic, TestOutputTopic};
+use super::topics::{ProducedRecord, TestInputTopic, TestOutputTopic};
 use super::wire::{Wire, WireChangelog, WireCollector, WireRecord};
 use crate::config::{ExceptionHandler, StreamsConfig};
 use crate::error::{Error, ErrorKind, Result};
@@ -170,6 +171,37 @@ impl TopologyTestDriver {
         self.0.borrow().tasks.iter().map(ActiveTask::dropped_records).sum()
     }
 
+    /// Leaves the commits to [`Self::commit`]: from now on piped records and ticks are followed to their end without one,
+    /// so that caches hold what they hold between two commits of an application.
+    pub fn commit_manually(&self) {
+        self.0.borrow_mut().commits_itself = false;
+    }
+
+    /// Commits every task once, which flushes its caches, and follows what that wrote to its end. Returns whether
+    /// something is left to commit: what a commit sends through internal topics may fill caches again.
+    ///
+    /// # Errors
+    /// The first failure that no handler takes.
+    pub fn commit(&self) -> Result<bool> {
+        self.0.borrow_mut().commit_all()
+    }
+
+    /// All records written since the last call, over all topics in the order in which they were written: those of sinks,
+    /// of internal topics and of changelogs. Handles on output topics keep their own place and are not disturbed.
+    pub fn take_produced(&self) -> Vec<ProducedRecord> {
+        self.0.borrow().wire.borrow_mut().take_produced()
+    }
+
+    /// The names of all stores, those without a name of the program included, in order.
+    #[doc(alias = "getAllStateStores")]
+    pub fn store_names(&self) -> Vec<String> {
+        let inner = self.0.borrow();
+        let mut names: Vec<String> =
+            inner.tasks.iter().flat_map(ActiveTask::stores).map(|store| store.name().to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The topics that records were written to so far, in the order of their names.
     pub fn produced_topic_names(&self) -> Vec<String> {
         self.0.borrow().wire.borrow().produced().map(ToString::to_string).collect()
@@ -192,6 +224,8 @@ pub(super) struct Inner {
     wire: Rc<RefCell<Wire>>,
     batch: BatchBuilder,
     now: Timestamp,
+    /// Whether a commit follows each record and each tick.
+    commits_itself: bool,
 }
 
 #[derive(Debug)]
@@ -220,7 +254,8 @@ impl Inner {
             tasks.push(task);
         }
         let application_id = config.application_id.clone();
-        let mut inner = Self { application_id, tasks, readers, wire, batch: BatchBuilder::default(), now };
+        let batch = BatchBuilder::default();
+        let mut inner = Self { application_id, tasks, readers, wire, batch, now, commits_itself: true };
         inner.run_until_idle()?;
         Ok(inner)
     }
@@ -263,7 +298,7 @@ impl Inner {
         self.now = self.now + by;
         for task in 0..self.tasks.len() {
             self.tasks[task].punctuate(self.now)?;
-            self.commit(task)?;
+            self.after_step(task)?;
         }
         self.run_until_idle()
     }
@@ -288,7 +323,7 @@ impl Inner {
         heads.sort_unstable();
         for (_, task) in heads {
             if self.tasks[task].process(1, self.now)? > 0 {
-                self.commit(task)?;
+                self.after_step(task)?;
                 return Ok(true);
             }
         }
@@ -303,11 +338,32 @@ impl Inner {
         Ok(())
     }
 
+    fn after_step(&mut self, task: usize) -> Result<()> {
+        if self.commits_itself {
+            self.commit(task)
+        } else {
+            self.feed_back()
+        }
+    }
+
+    fn commit_all(&mut self) -> Result<bool> {
+        for task in 0..self.tasks.len() {
+            self.commit(task)?;
+        }
+        self.run_until_idle()?;
+        Ok(self.tasks.iter().any(ActiveTask::is_commit_needed))
+    }
+
     fn commit(&mut self, task: usize) -> Result<()> {
         self.tasks[task].prepare_commit()?;
         let (wire, application_id) = (self.wire.borrow(), &self.application_id);
         self.tasks[task].post_commit(&|store| wire.last_offset(&changelog_topic(application_id, store)))?;
         drop(wire);
+        self.feed_back()
+    }
+
+    /// Puts what was written to topics that the topology reads itself onto their readers' queues.
+    fn feed_back(&mut self) -> Result<()> {
         loop {
             let fresh = self.wire.borrow_mut().next_fresh();
             let Some((topic, record)) = fresh else { return Ok(()) };

@@ -8,7 +8,7 @@ mod topics;
 mod wire;
 
 pub use driver::TopologyTestDriver;
-pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};
+pub use topics::{ProducedRecord, TestInputTopic, TestOutputTopic, TestRecord};
 
 #[cfg(test)]
 pub(crate) mod support;

@@ -335,3 +335,20 @@ fn a_check_that_fails_shows_both_sides() {
     let message = *caught.unwrap_err().downcast::<String>().expect("a formatted message");
     assert_eq!(message, "topic out has other records than expected\nexpected:\na = 3 @ 0\nactual:\na = 2 @ 0\n");
 }
+
+#[test]
+fn what_was_produced_is_told_over_all_topics_in_order() {
+    let driver = TopologyTestDriver::new(doubling()).unwrap();
+    let input = driver.input::<String, i64>("in").unwrap();
+    input.pipe_at(Timestamp(1), "a", 3).unwrap();
+    input.pipe_at(Timestamp(2), "b", 0).unwrap_err();
+    let told = |driver: &TopologyTestDriver| {
+        let produced = driver.take_produced();
+        produced.into_iter().map(|produced| (produced.topic, produced.record.timestamp.0)).collect::<Vec<_>>()
+    };
+    let topics = [("side", 1), ("out", 1), ("side", 2)].map(|(topic, time)| (topic.to_owned(), time));
+    assert_eq!(told(&driver), topics);
+    assert_eq!(told(&driver), []);
+    assert_eq!(driver.output::<String, i64>("out").unwrap().len(), 1, "output topics keep their own place");
+    assert_eq!(driver.store_names(), Vec::<String>::new());
+}

@@ -29,6 +29,15 @@ pub struct TestRecord<K, V> {
     pub headers: Headers,
 }
 
+/// A record in bytes, with the topic that it was written to. A null key or value is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducedRecord {
+    /// The topic.
+    pub topic: String,
+    /// The record.
+    pub record: TestRecord<Option<Bytes>, Option<Bytes>>,
+}
+
 /// A topic that the topology reads. Records that are given no time get the topic's own, which starts at 0 and moves as
 /// [told](Self::with_auto_advance).
 pub struct TestInputTopic<K, V> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::topics::{ProducedRecord, TestRecord};
 use crate::error::Result;
 use crate::ids::{Offset, Partition};
 use crate::processor::{RecordCollector, SinkTopic};
@@ -38,6 +39,8 @@ pub(super) struct Wire {
     by_name: BTreeMap<Arc<str>, usize>,
     /// What was written since the driver last looked, to be fed back.
     fresh: VecDeque<(usize, WireRecord)>,
+    /// What was written since a test last took it.
+    produced: Vec<(usize, WireRecord)>,
 }
 
 impl Wire {
@@ -55,12 +58,24 @@ impl Wire {
     pub(super) fn send(&mut self, topic: usize, record: WireRecord) {
         self.topics[topic].records.push_back(record.clone());
         self.topics[topic].written += 1;
+        self.produced.push((topic, record.clone()));
         self.fresh.push_back((topic, record));
     }
 
     /// The oldest record that was not fed back yet, with its topic.
     pub(super) fn next_fresh(&mut self) -> Option<(Arc<str>, WireRecord)> {
         self.fresh.pop_front().map(|(topic, record)| (Arc::clone(&self.topics[topic].name), record))
+    }
+
+    /// All that was written since the last call, in order.
+    pub(super) fn take_produced(&mut self) -> Vec<ProducedRecord> {
+        let produced = std::mem::take(&mut self.produced);
+        let named = |(topic, record): (usize, WireRecord)| {
+            let WireRecord { key, value, timestamp, headers } = record;
+            let topic = self.topics[topic].name.to_string();
+            ProducedRecord { topic, record: TestRecord { key, value, timestamp, headers } }
+        };
+        produced.into_iter().map(named).collect()
     }
 
     pub(super) fn read(&mut self, topic: usize) -> Option<WireRecord> {
