@@ -29,6 +29,13 @@ impl<K, V> Grouped<K, V> {
     pub fn with(keys: SerdeRef<K>, values: SerdeRef<V>) -> Self {
         Self { keys, values, name: None }
     }
+
+    /// Names the repartition topic, beside serdes that were given.
+    #[doc(alias = "withName")]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
 }
 
 impl<K, V> std::fmt::Debug for Grouped<K, V> {

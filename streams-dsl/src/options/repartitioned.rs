@@ -31,6 +31,13 @@ impl<K, V> Repartitioned<K, V> {
         Self { keys, values, name: None, partitions: None }
     }
 
+    /// Names the repartition topic, beside serdes that were given.
+    #[doc(alias = "withName")]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
     /// Gives the topic this many partitions, instead of as many as the largest topic upstream.
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = Some(partitions);
