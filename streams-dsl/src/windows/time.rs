@@ -74,15 +74,14 @@ impl TimeWindows {
     /// The windows that a timestamp falls into, earliest first.
     #[inline]
     pub(crate) fn windows_of(self, timestamp: Timestamp) -> impl Iterator<Item = Window> {
-        let earliest = (timestamp.0 - self.size_ms + self.advance_ms).max(0) / self.advance_ms * self.advance_ms;
-        let mut start = earliest;
+        let after_previous = timestamp.0.saturating_sub(self.size_ms).saturating_add(self.advance_ms);
+        let earliest = after_previous.max(0) / self.advance_ms * self.advance_ms;
+        let mut next = Some(earliest);
         std::iter::from_fn(move || {
-            if start > timestamp.0 {
-                return None;
-            }
-            let window = Window::new(Timestamp(start), Timestamp(start.saturating_add(self.size_ms)));
-            start = start.saturating_add(self.advance_ms);
-            Some(window)
+            let start = next.filter(|start| *start <= timestamp.0)?;
+            // At the end of time there is no later window.
+            next = start.checked_add(self.advance_ms);
+            Some(Window::new(Timestamp(start), Timestamp(start.saturating_add(self.size_ms))))
         })
     }
 
@@ -112,6 +111,8 @@ mod tests {
     #[case::hopping(10, 4, 13, &[(4, 14), (8, 18), (12, 22)])]
     #[case::before_a_full_size(10, 4, 3, &[(0, 10)])]
     #[case::at_zero(10, 5, 0, &[(0, 10)])]
+    #[case::at_the_end(10, 10, i64::MAX, &[(i64::MAX - 7, i64::MAX)])]
+    #[case::at_the_end_of_every_ms(1, 1, i64::MAX, &[(i64::MAX, i64::MAX)])]
     fn a_timestamp_falls_into_windows(
         #[case] size: u64,
         #[case] advance: u64,
