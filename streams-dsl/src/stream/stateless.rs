@@ -111,12 +111,16 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         self.operator("KSTREAM-PEEK-", stateless::peek(look)).with_serdes(self.keys.clone(), self.values.clone())
     }
 
-    /// The records of both streams, each in its own order, with none between the two.
+    /// The records of both streams, each in its own order, with none between the two. A stream merged with itself is that
+    /// stream: its records do not come twice.
     pub fn merge(&self, other: &Self) -> Self {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator("KSTREAM-MERGE-");
         let node = ProcessorNode::stream_to_stream::<K, V, K, V>(stateless::pass_through::<K, V>());
-        let node = graph.add(name, &[self.node, other.node], node);
+        // Merged with itself it has one parent, and so each record once, as in Kafka Streams.
+        let both = [self.node, other.node];
+        let parents = if self.node == other.node { &both[..1] } else { &both[..] };
+        let node = graph.add(name, parents, node);
         drop(graph);
         let sources: Vec<GraphId> = self.sources.iter().chain(other.sources.iter()).copied().collect();
         Self::new(Rc::clone(&self.graph), node, sources.into())
