@@ -70,7 +70,10 @@ impl<'a, KOut, VOut> Context<'a, KOut, VOut> {
     /// What nodes downstream report; pass it on.
     #[inline]
     pub fn forward(&mut self, record: Record<'_, KOut, VOut>) -> Result<()> {
-        self.output.push(record, self.task)
+        let before = self.task.replace_record_time(record.timestamp);
+        let forwarded = self.output.push(record, self.task);
+        self.task.replace_record_time(before);
+        forwarded
     }
 
     /// Asks for a call of [`Processor::punctuate`] every `interval` of the given clock.

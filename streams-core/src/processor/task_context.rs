@@ -166,6 +166,13 @@ impl TaskContext {
         Rc::clone(&self.record_time)
     }
 
+    /// Sets the time that changelog rows carry and returns the one before: what a processor forwards at another time
+    /// than its record's is in process at that time.
+    #[inline]
+    pub(super) fn replace_record_time(&self, timestamp: Timestamp) -> Timestamp {
+        self.record_time.replace(timestamp)
+    }
+
     /// Counts a record that was dropped (null key, late, undecodable, ...), under Kafka's metric `dropped-records`.
     #[cold]
     pub fn drop_record(&mut self, node: NodeId, reason: &'static str) {

@@ -17,6 +17,7 @@ use hashbrown::hash_table::HashTable;
 use super::engine::byte_map::{hash_key, KeyOrder};
 use super::engine::row_bytes::{key_len, RowBytes};
 use super::engine::{Direction, KeyBounds, Rows};
+use crate::record::Headers;
 use crate::time::Timestamp;
 
 /// What a row costs beside memory of its own: its place in slab and table.
@@ -50,6 +51,8 @@ struct Row {
     live: bool,
     dirty: bool,
     timestamp: Timestamp,
+    /// Those of the record that wrote the row; most have none, and a box keeps the row small.
+    headers: Option<Box<Headers>>,
     links: [Link; 2],
 }
 
@@ -82,6 +85,7 @@ pub(crate) struct DirtyRow<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) timestamp: Timestamp,
+    pub(crate) headers: Option<Box<Headers>>,
 }
 
 /// The cache of one store.
@@ -134,10 +138,17 @@ impl Cache {
     }
 
     /// Writes a row; it is the last of the dirty ones afterwards.
-    pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) {
+    pub(crate) fn put(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: Option<Box<Headers>>,
+    ) {
         let index = self.upsert(key, value);
         let row = &mut self.rows[index as usize];
         row.timestamp = timestamp;
+        row.headers = headers;
         if row.dirty {
             if self.lists[List::Write as usize].last == index {
                 return;
@@ -187,8 +198,9 @@ impl Cache {
         self.unlink(List::Write, index);
         let row = &mut self.rows[index as usize];
         row.dirty = false;
+        let headers = row.headers.take();
         let row = &*row;
-        Some((index, DirtyRow { key: row.key(), value: row.value(), timestamp: row.timestamp }))
+        Some((index, DirtyRow { key: row.key(), value: row.value(), timestamp: row.timestamp, headers }))
     }
 
     /// Drops a row that was handed out if it is a deletion: below it is applied, and nothing is left to hide.
@@ -243,6 +255,7 @@ impl Cache {
                     live: false,
                     dirty: false,
                     timestamp: Timestamp::UNKNOWN,
+                    headers: None,
                     links: [UNLINKED; 2],
                 });
                 u32::try_from(self.rows.len() - 1).unwrap_or(NIL)
@@ -313,7 +326,7 @@ mod tests {
 
     fn put(cache: &mut Cache, rows: &[(&str, Option<&str>)]) {
         for (at, (key, value)) in rows.iter().enumerate() {
-            cache.put(key.as_bytes(), value.map(str::as_bytes), Timestamp(at as i64));
+            cache.put(key.as_bytes(), value.map(str::as_bytes), Timestamp(at as i64), None);
         }
     }
 
@@ -350,9 +363,9 @@ mod tests {
     fn a_dirty_victim_goes_first_and_takes_all_dirty_rows_along() {
         let mut cache = Cache::new(3 * ROW_OVERHEAD_BYTES);
         put(&mut cache, &[("a", Some("1")), ("b", Some("2")), ("c", Some("3"))]);
-        cache.put(b"a", Some(b"4"), Timestamp(9));
+        cache.put(b"a", Some(b"4"), Timestamp(9), None);
         assert!(!cache.is_over_budget());
-        cache.put(b"d", Some(b"5"), Timestamp(10));
+        cache.put(b"d", Some(b"5"), Timestamp(10), None);
         assert!(cache.is_over_budget());
         assert!(cache.evict_clean());
         drain(

@@ -1,16 +1,19 @@
 //! The queue of rows that left a cache and wait for their node to forward them. One piece of memory, reused.
 
 use super::cache::DirtyRow;
+use crate::record::Headers;
 use crate::time::Timestamp;
 
 /// A row that left the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct FlushedRow<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) new: Option<&'a [u8]>,
     pub(crate) old: Option<&'a [u8]>,
     /// The time of the record that wrote the row.
     pub(crate) timestamp: Timestamp,
+    /// The headers of that record.
+    pub(crate) headers: &'a Headers,
 }
 
 /// The queue.
@@ -21,7 +24,7 @@ pub(crate) struct FlushedRows {
     next: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Place {
     start: usize,
     key_end: usize,
@@ -30,10 +33,11 @@ struct Place {
     has_new: bool,
     has_old: bool,
     timestamp: Timestamp,
+    headers: Option<Box<Headers>>,
 }
 
 impl FlushedRows {
-    pub(crate) fn push(&mut self, row: &DirtyRow<'_>, old: Option<&[u8]>) {
+    pub(crate) fn push(&mut self, row: &mut DirtyRow<'_>, old: Option<&[u8]>) {
         if self.is_empty() {
             self.bytes.clear();
             self.rows.clear();
@@ -53,6 +57,7 @@ impl FlushedRows {
             has_new: row.value.is_some(),
             has_old: old.is_some(),
             timestamp: row.timestamp,
+            headers: row.headers.take(),
         });
     }
 
@@ -64,6 +69,7 @@ impl FlushedRows {
             new: place.has_new.then(|| &self.bytes[place.key_end..place.new_end]),
             old: place.has_old.then(|| &self.bytes[place.new_end..place.end]),
             timestamp: place.timestamp,
+            headers: place.headers.as_deref().unwrap_or(Headers::none()),
         })
     }
 

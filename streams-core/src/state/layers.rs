@@ -28,6 +28,7 @@ use super::restore::RestoringStore;
 use super::schema::{split_timestamped, split_window_key, ValueShape, WindowShape};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::ids::Offset;
+use crate::record::Headers;
 use crate::time::Timestamp;
 
 /// What a node wants to know of rows that leave its store's cache.
@@ -52,6 +53,8 @@ pub(crate) struct Layers {
     listener: FlushListener,
     flushed: FlushedRows,
     context_time: Rc<Cell<Timestamp>>,
+    /// The headers that the next row in the cache gets.
+    next_headers: Option<Box<Headers>>,
     dropped_expired: u64,
     cache_rows: Rows,
     overlay_rows: Rows,
@@ -82,6 +85,7 @@ impl Layers {
             listener: FlushListener::None,
             flushed: FlushedRows::default(),
             context_time,
+            next_headers: None,
             dropped_expired: 0,
             cache_rows: Rows::default(),
             overlay_rows: Rows::default(),
@@ -136,7 +140,7 @@ impl Layers {
         match &mut self.cache {
             None => self.write_below(key, value, timestamp),
             Some(cache) => {
-                cache.put(key, value, timestamp);
+                cache.put(key, value, timestamp, self.next_headers.take());
                 self.make_room()
             }
         }
@@ -148,7 +152,9 @@ impl Layers {
         self.base.stream_time = self.base.stream_time.max(start);
         if !self.is_live(start) {
             self.drop_expired_write(start);
-            return Ok(());
+            // As in Kafka Streams the changelog has it all the same; whoever restores drops it again.
+            let timestamp = self.context_time.get();
+            return self.log(key, value, timestamp);
         }
         self.put(key, value)
     }
@@ -187,6 +193,10 @@ impl Layers {
             Some(overlay) => overlay.insert(key, value),
             None => self.base.engine.put(key, value)?,
         }
+        self.log(key, value, timestamp)
+    }
+
+    fn log(&self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Result<()> {
         let Some(changelog) = &self.changelog else { return Ok(()) };
         let schema = self.base.schema;
         let (value, timestamp) = match (schema.values, value) {
@@ -231,19 +241,18 @@ impl Layers {
         Ok(())
     }
 
-    fn flush_row(&mut self, row: DirtyRow<'_>) -> Result<()> {
+    fn flush_row(&mut self, mut row: DirtyRow<'_>) -> Result<()> {
         let wants_old = self.listener == FlushListener::NewAndOld;
-        if wants_old || row.value.is_none() {
+        // Where nobody listens, a deletion of nothing is written like any other row, as in Kafka Streams.
+        if wants_old || (row.value.is_none() && self.listener != FlushListener::None) {
             let old = read_below(&self.overlay, &*self.base.engine, row.key)?;
             if row.value.is_none() && old.is_none() {
                 return Ok(());
             }
-            if self.listener != FlushListener::None {
-                let old = old.as_deref().filter(|_| wants_old);
-                self.flushed.push(&row, old);
-            }
+            let old = old.as_deref().filter(|_| wants_old);
+            self.flushed.push(&mut row, old);
         } else if self.listener == FlushListener::New {
-            self.flushed.push(&row, None);
+            self.flushed.push(&mut row, None);
         }
         self.write_below(row.key, row.value, row.timestamp)
     }
@@ -251,6 +260,14 @@ impl Layers {
     /// Says which rows are to be queued when they leave the cache.
     pub(crate) fn set_flush_listener(&mut self, listener: FlushListener) {
         self.listener = listener;
+    }
+
+    /// Gives the row that is written next these headers, for when it leaves the cache. Without a cache they are forgotten:
+    /// the node forwards them itself.
+    pub(crate) fn set_next_headers(&mut self, headers: &Headers) {
+        if self.cache.is_some() {
+            self.next_headers = (!headers.is_empty()).then(|| Box::new(headers.clone()));
+        }
     }
 
     /// Whether there is a cache, so that results are forwarded when rows leave it and not at each put.

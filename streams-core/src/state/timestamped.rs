@@ -13,6 +13,7 @@ use super::layers::FlushListener;
 use super::schema::KeyRange;
 use super::StateStore;
 use crate::error::{Result, ResultExt};
+use crate::record::Headers;
 use crate::serde::{Serde, SerdeRef, ValueAndTimestamp};
 use crate::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub struct Flushed<K, V> {
     pub old: Option<V>,
     /// The time of the row, or of the record that deleted it.
     pub timestamp: Timestamp,
+    /// The headers of the record that wrote the row.
+    pub headers: Headers,
 }
 
 impl<K, V> Clone for TimestampedKeyValueStore<K, V> {
@@ -157,6 +160,11 @@ impl<K: 'static, V: 'static> TimestampedKeyValueStore<K, V> {
         self.0.shared.layers().set_flush_listener(listener);
     }
 
+    /// Gives the row that is written next these headers, for when it leaves the cache.
+    pub fn set_next_headers(&self, headers: &Headers) {
+        self.0.shared.layers().set_next_headers(headers);
+    }
+
     /// Sends all dirty rows of the cache down and queues them for [`Self::next_flushed`].
     ///
     /// # Errors
@@ -224,12 +232,17 @@ pub(super) fn decode_flushed<K, V: 'static>(
 ) -> Result<()> {
     let fresh = decode_key(row.key, slot.as_mut().map(|flushed| &mut flushed.key))?;
     if let Some(key) = fresh {
-        *slot = Some(Flushed { key, new: None, old: None, timestamp: row.timestamp });
+        *slot = Some(Flushed { key, new: None, old: None, timestamp: row.timestamp, headers: Headers::new() });
     }
     let Some(flushed) = slot else { return Ok(()) };
     let time = decode_side(values, row.new, &mut flushed.new)?;
     decode_side(values, row.old, &mut flushed.old)?;
     flushed.timestamp = time.unwrap_or(row.timestamp);
+    if row.headers.is_empty() {
+        flushed.headers.clear();
+    } else {
+        flushed.headers.clone_from(row.headers);
+    }
     Ok(())
 }
 

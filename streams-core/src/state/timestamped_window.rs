@@ -10,6 +10,7 @@ use super::timestamped::{decode_flushed, decode_into, encode_timestamped, Flushe
 use super::window::{all_ranges, key_ranges, window_size};
 use super::StateStore;
 use crate::error::{Result, ResultExt};
+use crate::record::Headers;
 use crate::serde::{ValueAndTimestamp, Window, Windowed};
 use crate::time::Timestamp;
 
@@ -145,6 +146,11 @@ impl<K: 'static, V: 'static> TimestampedWindowStore<K, V> {
     /// Says what the node wants to know of rows that leave the cache.
     pub fn set_flush_listener(&self, listener: FlushListener) {
         self.0.shared.layers().set_flush_listener(listener);
+    }
+
+    /// Gives the row that is written next these headers, for when it leaves the cache.
+    pub fn set_next_headers(&self, headers: &Headers) {
+        self.0.shared.layers().set_next_headers(headers);
     }
 
     /// Sends all dirty rows of the cache down and queues them for [`Self::next_flushed`].

@@ -356,9 +356,10 @@ impl ActiveTask {
         self.context.stream_time()
     }
 
-    /// How many records were dropped.
+    /// How many records were dropped: by nodes, and by window stores as past their retention.
     pub fn dropped_records(&self) -> u64 {
-        self.context.dropped_records()
+        let expired: u64 = self.stores.iter().map(AnyStore::dropped_expired).sum();
+        self.context.dropped_records() + expired
     }
 
     fn input_mut(&mut self, partition: &TopicPartition) -> Result<&mut Input> {

@@ -2,7 +2,7 @@
 
 use streams_core::serde::Windowed;
 use streams_core::state::{FlushListener, Flushed, StateStore, TimestampedKeyValueStore, TimestampedWindowStore};
-use streams_core::{Result, Timestamp};
+use streams_core::{Headers, Result, Timestamp};
 
 /// A store of a table's rows: one value and its time per key, a windowed key included.
 pub(crate) trait TableStore<K, V>: StateStore {
@@ -21,6 +21,9 @@ pub(crate) trait TableStore<K, V>: StateStore {
 
     /// Says what is to be known of rows that leave the cache.
     fn set_flush_listener(&self, listener: FlushListener);
+
+    /// Gives the row that is written next these headers, for when it leaves the cache.
+    fn set_next_headers(&self, headers: &Headers);
 
     /// Sends all dirty rows out of the cache.
     fn flush_cache(&self) -> Result<()>;
@@ -56,6 +59,10 @@ impl<K: 'static, V: 'static> TableStore<K, V> for TimestampedKeyValueStore<K, V>
 
     fn set_flush_listener(&self, listener: FlushListener) {
         Self::set_flush_listener(self, listener);
+    }
+
+    fn set_next_headers(&self, headers: &Headers) {
+        Self::set_next_headers(self, headers);
     }
 
     fn flush_cache(&self) -> Result<()> {
@@ -95,6 +102,10 @@ impl<K: 'static, V: 'static> TableStore<Windowed<K>, V> for TimestampedWindowSto
 
     fn set_flush_listener(&self, listener: FlushListener) {
         Self::set_flush_listener(self, listener);
+    }
+
+    fn set_next_headers(&self, headers: &Headers) {
+        Self::set_next_headers(self, headers);
     }
 
     fn flush_cache(&self) -> Result<()> {

@@ -55,6 +55,9 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> TableWriter<K, V, S> {
     /// null deletes the row.
     #[inline]
     pub(crate) fn update(&mut self, update: Update<'_, K, V>, task: &mut TaskContext) -> Result<()> {
+        if self.is_cached {
+            self.store.set_next_headers(update.headers);
+        }
         let new = match update.new {
             Some(value) if !self.values.is_null(value) => {
                 self.store.write(update.key, value, update.timestamp)?;
@@ -101,10 +104,10 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> TableWriter<K, V, S> {
     /// What follows from a row happens at the row's time, as if its record were the one in process.
     fn forward_each(&mut self, time: &Cell<Timestamp>, task: &mut TaskContext) -> Result<()> {
         while self.store.next_flushed(&mut self.flushed)? {
-            let Some(Flushed { key, new, old, timestamp }) = &self.flushed else { break };
+            let Some(Flushed { key, new, old, timestamp, headers }) = &self.flushed else { break };
             time.set(*timestamp);
             let change = Change::new(new, if self.old_values { old } else { Change::none() });
-            let record = TableRecord { key, change, timestamp: *timestamp, headers: Headers::none() };
+            let record = TableRecord { key, change, timestamp: *timestamp, headers };
             self.output.push(record, task)?;
         }
         Ok(())
