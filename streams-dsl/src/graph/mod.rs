@@ -24,6 +24,9 @@ pub(crate) use names::Names;
 pub(crate) use processor_node::ProcessorNode;
 pub(crate) use sources::ReadTopics;
 
+/// The prefix of generated names of processors.
+pub(crate) const PROCESSOR: &str = "KSTREAM-PROCESSOR-";
+
 /// A node of the logical graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GraphId(usize);
@@ -40,6 +43,8 @@ pub(crate) struct LowerSite<'a> {
     pub(crate) name: &'a str,
     /// The topology nodes that feed it.
     pub(crate) parents: &'a [NodeId],
+    /// Whether an operator below it takes records without a key, so that a repartition must not end them.
+    pub(crate) keeps_null_keys: bool,
     /// The topology nodes of all operators before it, by [`GraphId`].
     lowered: &'a [NodeId],
     /// Where it is written to.
@@ -57,6 +62,7 @@ impl LowerSite<'_> {
 struct GraphNode {
     name: Arc<str>,
     parents: Vec<GraphId>,
+    keeps_null_keys: bool,
     lower: Box<dyn Lower>,
 }
 
@@ -93,8 +99,21 @@ impl Graph {
         parents: &[GraphId],
         lower: impl Lower + 'static,
     ) -> GraphId {
-        self.nodes.push(GraphNode { name: name.into(), parents: parents.to_vec(), lower: Box::new(lower) });
+        let (name, parents, lower) = (name.into(), parents.to_vec(), Box::new(lower));
+        self.nodes.push(GraphNode { name, parents, keeps_null_keys: false, lower });
         GraphId(self.nodes.len() - 1)
+    }
+
+    /// Says that what is below `node` takes records without a key: no repartition above ends them. As in Kafka Streams
+    /// that holds for everything above, whoever else reads from there.
+    pub(crate) fn keep_null_keys(&mut self, node: GraphId) {
+        let mut above = vec![node];
+        while let Some(next) = above.pop() {
+            let node = &mut self.nodes[next.0];
+            if !std::mem::replace(&mut node.keeps_null_keys, true) {
+                above.extend(&node.parents);
+            }
+        }
     }
 
     /// Adds a store that processors name.
@@ -102,8 +121,12 @@ impl Graph {
         self.stores.push(store);
     }
 
-    /// Gives an operator the user's name. Its generated name was already counted, so no other name moves.
+    /// Gives an operator the user's name. Its generated name was already counted, so no other name moves; but a processor
+    /// that is named takes no number in Kafka Streams, so it gives its own back while no later one is taken.
     pub(crate) fn rename(&mut self, node: GraphId, name: &str) {
+        if self.nodes[node.0].name.starts_with(PROCESSOR) {
+            self.names.release(&self.nodes[node.0].name);
+        }
         self.nodes[node.0].name = name.into();
     }
 

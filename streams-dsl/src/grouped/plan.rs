@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::graph::{Graph, GraphId, Lower};
 use crate::grouped::KGroupedStream;
 use crate::options::Repartitioned;
-use crate::stream::add_repartition;
+use crate::stream::{add_repartition, skip_repartition_names};
 
 /// The prefix of aggregations' names.
 pub(super) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
@@ -56,7 +56,10 @@ fn repartition<K: 'static, V: 'static>(stream: &KGroupedStream<K, V>, graph: &mu
     match &stream.name {
         None => add_repartition(graph, stream.node, store, options),
         Some(name) => match stream.repartition.get() {
-            Some(shared) => shared,
+            Some(shared) => {
+                skip_repartition_names(graph);
+                shared
+            }
             None => {
                 let node = add_repartition(graph, stream.node, name, options);
                 stream.repartition.set(Some(node));

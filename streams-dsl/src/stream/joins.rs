@@ -130,6 +130,9 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         } else {
             (self.node, Rc::clone(&self.sources))
         };
+        if is_left {
+            graph.keep_null_keys(parent);
+        }
         let getter = table.getter();
         let stores = getter.stores();
         let join =

@@ -10,7 +10,7 @@ use streams_core::state::StateStore;
 use streams_core::topology::Wiring;
 use streams_core::{NodeId, Result};
 
-use crate::graph::ProcessorNode;
+use crate::graph::{ProcessorNode, PROCESSOR};
 use crate::ops::process::process;
 use crate::stream::KStream;
 
@@ -160,7 +160,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         let connected = names.clone();
         let factory = process::<K, V, P, _>(move |node, wiring| Ok(supplier(S::handles(&names, node, wiring)?)));
         let lower = ProcessorNode::stream_to_stream::<K, V, P::KOut, P::VOut>(factory).connected_to(connected);
-        let node = self.add("KSTREAM-PROCESSOR-", lower);
+        let node = self.add(PROCESSOR, lower);
         KStream::new(Rc::clone(&self.graph), node, Rc::clone(&self.sources)).requiring_repartition(true)
     }
 }

@@ -9,7 +9,7 @@ use streams_core::topology::{InternalTopic, OffsetResetPolicy, SinkOptions, Sour
 use streams_core::{NodeId, Result};
 
 use crate::graph::{Graph, GraphId, Lower, LowerSite};
-use crate::ops::stateless::drop_null_keys;
+use crate::ops::stateless::{drop_null_keys, pass_through};
 use crate::options::Repartitioned;
 use crate::stream::KStream;
 
@@ -90,7 +90,8 @@ impl<K: 'static, V: 'static> Lower for Repartition<K, V> {
         let topology = site.topology;
         topology.add_internal_topic(InternalTopic { name: Arc::clone(&self.topic), partitions: self.partitions })?;
         let edge = TypeSignature::of::<StreamEdge<K, V>>();
-        let factory = drop_null_keys::<K, V>(Arc::clone(&self.keys));
+        let factory =
+            if site.keeps_null_keys { pass_through::<K, V>() } else { drop_null_keys::<K, V>(Arc::clone(&self.keys)) };
         let filter = topology.add_processor(&self.filter, site.parents, edge, Some(edge), factory)?;
         let (keys, values) = (Arc::clone(&self.keys), Arc::clone(&self.values));
         let sink = SinkOptions { keys: Arc::clone(&keys), values: Arc::clone(&values), partitioner: None };

@@ -3,6 +3,7 @@
 //! The test driver commits after every record, so only the updates that one record causes fall together.
 
 use rstest::rstest;
+use streams_core::testing::TopologyTestDriver;
 use streams_dsl::prelude::*;
 
 use super::script::{cached, check, text};
@@ -146,4 +147,27 @@ fn a_cache_below_a_cache_is_flushed_after_it() {
     in k d 1 -> k = ABAD @ 1
     dropped 0",
     );
+}
+
+/// Between two commits only the newest update of each key counts; a commit flushes, and may leave more to flush behind a
+/// repartition.
+#[test]
+fn commits_by_hand_leave_caches_something_to_do() -> Result<()> {
+    let builder = StreamsBuilder::new();
+    let counts = words(&builder).count();
+    let by_count =
+        counts.to_stream().group_by(|_, count| count.unwrap_or(0)).count_with(Materialized::named("by-count"));
+    by_count.to_stream().to("out");
+    let driver = TopologyTestDriver::new(builder.build()?)?;
+    driver.commit_manually();
+    let (input, out) = (driver.input::<String, String>("in")?, driver.output::<i64, i64>("out")?);
+    input.pipe_at(Timestamp(1), "k", "a b".to_owned())?;
+    input.pipe_at(Timestamp(2), "j", "c d".to_owned())?;
+    out.check("");
+    assert!(driver.commit()?, "the second count has rows in its cache");
+    out.check("");
+    assert!(!driver.commit()?);
+    out.check("2 = 2 @ 2");
+    assert_eq!(driver.store_names(), ["KSTREAM-AGGREGATE-STATE-STORE-0000000002", "by-count"]);
+    Ok(())
 }

@@ -6,7 +6,7 @@ use rstest::rstest;
 use streams_core::testing::TopologyTestDriver;
 use streams_dsl::prelude::*;
 
-use super::script::check;
+use super::script::{check, or_null};
 
 #[test]
 fn null_keys_end_silently_at_a_repartition() {
@@ -21,6 +21,25 @@ fn null_keys_end_silently_at_a_repartition() {
     in a x 1 ->
     in a y 2 -> y = y @ 2
     dropped 0",
+    );
+}
+
+/// A left join takes records without a key, so a repartition above it lets them through (KIP-962).
+#[test]
+fn null_keys_pass_a_repartition_above_a_left_join() {
+    let program = |builder: &StreamsBuilder| {
+        let stream = builder.stream::<String, String>("in");
+        let keyed = stream.select_key(|_, value| (value != "x").then(|| value.clone()));
+        let table = builder.table::<Option<String>, String>("table");
+        keyed.left_join_table(&table, |value, row| format!("{value}{}", or_null(row))).to("out");
+    };
+    check(
+        program,
+        "
+        table y 1 1 ->
+        in a x 1 -> null = xnull @ 1
+        in a y 2 -> y = y1 @ 2
+        dropped 0",
     );
 }
 
