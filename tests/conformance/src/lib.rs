@@ -8,7 +8,15 @@
 //!                      interpret ──► run ──► compare ──► report
 //! ```
 
+pub mod compare;
 pub mod families;
+pub mod folds;
+pub mod functions;
+pub mod interpret;
 pub mod model;
+pub mod random;
+pub mod report;
+pub mod run;
+pub mod suite;
 pub mod value;
 pub mod write;

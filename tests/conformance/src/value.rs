@@ -67,6 +67,16 @@ pub enum Datum {
     Text(String),
     /// A key in a window.
     Windowed(Box<WindowedDatum>),
+    /// Bytes that are of no type: what came out cannot be read by the type that it should have.
+    Bytes(HexDatum),
+}
+
+/// Bytes in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HexDatum {
+    /// The digits.
+    pub hex: String,
 }
 
 /// A key in a window.
@@ -100,6 +110,7 @@ impl fmt::Display for Datum {
             Self::Long(number) => number.fmt(f),
             Self::Text(text) => text.fmt(f),
             Self::Windowed(windowed) => write!(f, "[{}@{}/{}]", windowed.key, windowed.start, windowed.end),
+            Self::Bytes(bytes) => write!(f, "0x{}", bytes.hex),
         }
     }
 }

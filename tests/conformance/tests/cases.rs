@@ -1,0 +1,15 @@
+//! Runs every recorded case, so that the tests of the workspace are the suite too.
+
+use std::path::Path;
+
+use streams_conformance::suite::{self, Selection};
+
+#[test]
+fn every_case_answers_as_kafka_streams() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cases = suite::load(&here.join("cases")).expect("the cases can be read");
+    let known = suite::known_differences(&here.join("known-differences.json")).expect("the list can be read");
+    let report = suite::run(&cases, &Selection::default(), &known);
+    println!("{report}");
+    assert!(report.is_green(), "{} cases differ from Kafka Streams", report.failed());
+}
