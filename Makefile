@@ -6,7 +6,7 @@ SHELL := bash
 .ONESHELL:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo retail kafka clients test lint bench bench-jvm golden clean-cache
+.PHONY: help demo retail kafka clients test lint bench bench-jvm golden conformance conformance-random clean-cache
 
 cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-streams)
 export STREAMS_CACHE_DIR := $(cache)
@@ -36,6 +36,8 @@ endef
 
 retail := cargo run --release --locked $(features) -p streams-examples --bin retail --
 retail_flags = $(if $(filter rocksdb,$(STORE)),--store rocksdb) $(if $(DATA_DIR),--data-dir '$(DATA_DIR)') $(if $(PORT),--port '$(PORT)') $(ARGS)
+
+conformance := cargo run --quiet --locked --no-default-features -p streams-conformance --bin conformance --
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -105,6 +107,15 @@ golden: ## ask Apache Kafka anew for the answers that tests hold us to; changes 
 	scripts/oracle.sh oracle.codec.Main tests/fixtures
 	cargo run --quiet --locked --no-default-features -p streams-conformance -- write
 	scripts/oracle.sh oracle.conformance.Main golden tests/conformance/cases
+
+conformance: ## cases recorded from Kafka Streams, on our side; needs no JVM [FAMILY=] [CASE=] [ARGS=--verbose]
+	@scripts/install-tools.sh demo
+	$(conformance) run $(if $(FAMILY),--family '$(FAMILY)') $(if $(CASE),--case '$(CASE)') $(ARGS)
+
+conformance-random: ## random topologies on Kafka Streams and on ours, differences minimised [SEED=1] [COUNT=100] [ARGS=]
+	@scripts/install-tools.sh demo
+	scripts/install-tools.sh jvm
+	$(conformance) random --seed '$(or $(SEED),1)' --count '$(or $(COUNT),100)' $(ARGS)
 
 clean-cache: ## remove everything these commands built
 	@echo "removing $(cache)"
