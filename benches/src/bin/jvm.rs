@@ -17,6 +17,7 @@ use streams_benches::jvm::process::measure;
 use streams_benches::jvm::report::{json, table, Row};
 use streams_benches::jvm::workloads::{Workload, WORKLOADS};
 use streams_core::{Error, ErrorKind, Result, ResultExt as _};
+use tracing_subscriber::EnvFilter;
 
 const AT_LEAST_ONCE: &str = "at_least_once";
 const EXACTLY_ONCE: &str = "exactly_once_v2";
@@ -56,6 +57,8 @@ enum Asked {
 }
 
 fn main() -> ExitCode {
+    // What the clients say, for whoever asks: RUST_LOG=streams_core=debug.
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -57,6 +57,8 @@ pub(super) struct Queue {
     pub(super) next_sequence: i32,
     /// Whether a numbered batch was given up, so that the numbers must start again under a new epoch.
     pub(super) lost_sequence: bool,
+    /// Whether a batch was acknowledged under the epoch of now, so that the broker knows which number comes next.
+    pub(super) is_numbering_known: bool,
     /// The offset of the last record up to which everything was acknowledged.
     pub(super) last_acked: Option<Offset>,
 }
@@ -228,6 +230,7 @@ impl Queue {
             batches: VecDeque::new(),
             next_sequence: 0,
             lost_sequence: false,
+            is_numbering_known: false,
             last_acked: None,
         }
     }
@@ -249,6 +252,9 @@ impl Queue {
     /// A batch that was sent before is sent again only when it is the oldest; a new one only when none before it
     /// waits to be sent again. So batches reach the log in order whatever fails. The window counts from the oldest batch
     /// without an acknowledgement, because the broker recognizes a repeat only among the last five it appended.
+    ///
+    /// The first batch of an epoch goes alone: a broker that knows nothing of the producer takes any number for the first,
+    /// so one that followed a refused first batch too closely would be appended in its place.
     pub(super) fn next_to_send(&self, now: Timestamp, in_flight_max: usize) -> Option<usize> {
         let mut in_flight = 0;
         for (index, batch) in self.batches.iter().enumerate() {
@@ -256,7 +262,7 @@ impl Queue {
                 State::InFlight => in_flight += 1,
                 State::Acked(_) => {}
                 State::Waiting(not_before) => {
-                    let retry_in_turn = batch.attempts == 0 || in_flight == 0;
+                    let retry_in_turn = (batch.attempts == 0 && self.is_numbering_known) || in_flight == 0;
                     return (retry_in_turn && not_before <= now && index < in_flight_max).then_some(index);
                 }
             }

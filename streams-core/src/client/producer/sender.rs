@@ -251,6 +251,7 @@ impl Producer {
         let mut failed = Vec::new();
         for (destination, queue) in self.accumulator.queues_mut() {
             queue.next_sequence = 0;
+            queue.is_numbering_known = false;
             if !std::mem::take(&mut queue.lost_sequence) {
                 continue;
             }
@@ -353,6 +354,7 @@ impl Producer {
         let queue = self.accumulator.queue_mut(destination);
         if let Some(batch) = queue.batches.iter_mut().find(|batch| batch.serial == serial) {
             batch.state = State::Acked(last);
+            queue.is_numbering_known = true;
         }
         let bytes = queue.retire();
         self.accumulator.release(bytes);

@@ -57,6 +57,13 @@ impl Bench {
         self.step();
     }
 
+    /// Has the first record of a partition acknowledged, at offset 0 and with sequence 0.
+    fn begin(&mut self, partition: i32) {
+        self.send(partition, "first");
+        let seen = self.seen();
+        self.answer(&seen[0], ErrorCode::NONE, 0);
+    }
+
     fn seen(&mut self) -> Vec<Seen> {
         let mut seen = Vec::new();
         while let Some((id, to, request)) = self.script.take() {
@@ -123,7 +130,12 @@ fn a_full_batch_and_a_flush_do_not_linger() {
     for value in ["a".repeat(90), "b".repeat(90), "c".repeat(90)] {
         bench.send(0, &value);
     }
-    assert_eq!(bench.seen().len(), 2, "each filled a batch");
+    for offset in 0..2 {
+        let filled = bench.seen();
+        assert_eq!(filled.len(), 1, "each filled a batch, and the first goes alone");
+        bench.answer(&filled[0], ErrorCode::NONE, offset);
+    }
+    assert_eq!(bench.seen(), [], "the last one lingers");
     bench.producer.begin_flush();
     bench.step();
     assert_eq!(bench.seen().len(), 1);
@@ -132,20 +144,38 @@ fn a_full_batch_and_a_flush_do_not_linger() {
 #[test]
 fn at_most_five_batches_are_on_their_way_to_a_partition() {
     let mut bench = Bench::new(&[]);
+    bench.begin(0);
     for value in ["0", "1", "2", "3", "4", "5", "6"] {
         bench.send(0, value);
     }
     bench.send(1, "other");
     let seen = bench.seen();
     assert_eq!(values(&seen), ["0", "1", "2", "3", "4", "other"]);
-    assert_eq!(seen.iter().map(|seen| seen.sequence).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 0]);
-    bench.answer(&seen[0], ErrorCode::NONE, 0);
+    assert_eq!(seen.iter().map(|seen| seen.sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 0]);
+    bench.answer(&seen[0], ErrorCode::NONE, 1);
     assert_eq!(values(&bench.seen()), ["5"]);
+}
+
+#[test]
+fn the_first_batch_goes_alone_so_that_none_is_taken_in_its_place() {
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "0");
+    bench.send(0, "1");
+    let refused = bench.seen();
+    assert_eq!(values(&refused), ["0"]);
+    bench.answer(&refused[0], ErrorCode::NOT_LEADER_OR_FOLLOWER, -1);
+    bench.advance(200);
+    let again = bench.seen();
+    assert_eq!((values(&again), again[0].sequence), (vec!["0"], 0));
+    bench.answer(&again[0], ErrorCode::NONE, 0);
+    let next = bench.seen();
+    assert_eq!((values(&next), next[0].sequence), (vec!["1"], 1));
 }
 
 #[test]
 fn repeats_keep_the_order_one_by_one() {
     let mut bench = Bench::new(&[]);
+    bench.begin(0);
     for value in ["0", "1", "2"] {
         bench.send(0, value);
     }
@@ -158,7 +188,7 @@ fn repeats_keep_the_order_one_by_one() {
     bench.advance(200);
     for (offset, sent) in (10..).zip([&["0"][..], &["1"], &["2", "3"]]) {
         let again = bench.seen();
-        assert_eq!((values(&again), again[0].sequence, again[0].epoch), (sent.to_vec(), offset - 10, 0));
+        assert_eq!((values(&again), again[0].sequence, again[0].epoch), (sent.to_vec(), offset - 9, 0));
         bench.answer(&again[0], ErrorCode::NONE, i64::from(offset));
     }
     assert_eq!(bench.acked(0), Some(12));
@@ -167,13 +197,14 @@ fn repeats_keep_the_order_one_by_one() {
 #[test]
 fn an_answer_out_of_turn_counts_when_those_before_it_have_come() {
     let mut bench = Bench::new(&[]);
+    bench.begin(0);
     bench.send(0, "0");
     bench.send(0, "1");
     let seen = bench.seen();
-    bench.answer(&seen[1], ErrorCode::NONE, 1);
-    assert_eq!(bench.acked(0), None);
-    bench.answer(&seen[0], ErrorCode::NONE, 0);
-    assert_eq!(bench.acked(0), Some(1));
+    bench.answer(&seen[1], ErrorCode::NONE, 2);
+    assert_eq!(bench.acked(0), Some(0));
+    bench.answer(&seen[0], ErrorCode::NONE, 1);
+    assert_eq!(bench.acked(0), Some(2));
 }
 
 #[test]
@@ -234,6 +265,7 @@ fn a_moved_leader_gets_the_batch() {
 #[test]
 fn a_batch_that_is_refused_starts_a_new_epoch_for_what_follows() {
     let mut bench = Bench::new(&[]);
+    bench.begin(0);
     for (partition, value) in [(0, "bad"), (0, "good"), (1, "other")] {
         bench.send(partition, value);
     }
