@@ -76,7 +76,7 @@ pub fn fill(bootstrap: &str, prefix: &str, shape: Shape, records: u64) -> Result
             Timestamp(time),
             Headers::none(),
         )?;
-        if number % 256 == 0 {
+        if number.is_multiple_of(256) {
             producer.poll(SystemClock.now(), Duration::ZERO)?;
         }
     }
@@ -94,9 +94,9 @@ fn write_record(key: &mut String, value: &mut String, shape: Shape, number: u64)
     use std::fmt::Write as _;
     let side = match shape {
         Shape::Single => Side::Left,
-        Shape::Pairs if number % 2 == 0 => Side::Left,
+        Shape::Pairs if number.is_multiple_of(2) => Side::Left,
         Shape::Pairs => Side::Right,
-        Shape::Foreign if number % 10 == 0 => Side::Right,
+        Shape::Foreign if number.is_multiple_of(10) => Side::Right,
         Shape::Foreign => Side::Left,
     };
     // The two records of a pair have one key.

@@ -1,7 +1,9 @@
 //! Stores that no longer fit their changelog, or the disk: wiped or moved away, and restored whole.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "rocksdb")]
 use std::fs;
+#[cfg(feature = "rocksdb")]
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +11,14 @@ use rstest::rstest;
 use streams_core::client::admin::{Admin, OffsetSpec};
 use streams_core::runtime::StateRestoreListener;
 use streams_core::topology::Topology;
-use streams_core::{ErrorKind, Offset, TopicPartition};
+#[cfg(feature = "rocksdb")]
+use streams_core::ErrorKind;
+use streams_core::{Offset, TopicPartition};
 use streams_dsl::prelude::*;
 
-use super::harness::{close, failure, run, Cluster, Over};
+#[cfg(feature = "rocksdb")]
+use super::harness::failure;
+use super::harness::{close, run, Cluster, Over};
 
 /// Counts of keys, with a changelog whose head may be deleted.
 fn counts(is_logged: bool) -> Topology {
@@ -60,6 +66,7 @@ fn cut(admin: &mut Admin, before: i64) {
     }
 }
 
+#[cfg(feature = "rocksdb")]
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("is made");
     for entry in fs::read_dir(from).expect("is there") {
