@@ -46,7 +46,9 @@ pub enum Shape {
 /// What the broker refuses.
 pub fn fill(bootstrap: &str, prefix: &str, shape: Shape, records: u64) -> Result<()> {
     let names = [format!("{prefix}-left"), format!("{prefix}-right"), format!("{prefix}-out")];
-    let topics: Vec<NewTopic> = names.iter().map(|name| NewTopic::new(name, PARTITIONS)).collect();
+    // The times are long past, and a broker deletes what is older than a week.
+    let topic = |name| NewTopic::new(name, PARTITIONS).with_config("retention.ms", "-1");
+    let topics: Vec<NewTopic> = names.iter().map(topic).collect();
     let config = AdminConfig::from_settings([("bootstrap.servers", bootstrap)])?;
     let transport = Box::new(TcpTransport::new(&config.client)?);
     for (_, outcome) in Admin::new(config, transport, Arc::new(SystemClock), 1).create_topics(&topics)? {
