@@ -270,9 +270,14 @@ impl Queue {
         None
     }
 
-    /// Whether a batch is on its way.
-    pub(super) fn has_in_flight(&self) -> bool {
-        self.batches.iter().any(|batch| batch.state == State::InFlight)
+    /// Whether the broker may have a numbered batch that is not acknowledged: then it must not be numbered again.
+    ///
+    /// If it does not have the oldest, it has none of those behind it once none is on its way: a broker takes numbers
+    /// in turn.
+    pub(super) fn may_be_appended(&self) -> bool {
+        let oldest = self.batches.iter().find(|batch| batch.sequence.is_some() && !batch.is_acked());
+        let is_in_flight = self.batches.iter().any(|batch| batch.state == State::InFlight);
+        is_in_flight || oldest.is_some_and(|batch| !batch.is_absent)
     }
 
     /// Whether a numbered batch is not acknowledged yet.

@@ -37,6 +37,8 @@ pub(super) struct Batch {
     pub(super) state: State,
     /// Whether one before it was not acknowledged when it was sent: then being out of order is no wonder.
     pub(super) was_sent_behind: bool,
+    /// Whether the broker does not have it for sure: it answered so, and the batch was not sent since.
+    pub(super) is_absent: bool,
     /// Its first sequence number, once it has one.
     pub(super) sequence: Option<i32>,
 }
@@ -59,6 +61,7 @@ impl Batch {
             attempts: 0,
             state: State::Waiting(Timestamp(i64::MIN)),
             was_sent_behind: false,
+            is_absent: false,
             sequence: None,
         }
     }

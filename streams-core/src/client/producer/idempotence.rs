@@ -8,6 +8,10 @@
 //! Sequence numbers count records per partition from 0. A batch that is given up may or may not be in the log, so the
 //! numbers behind it are no longer known to be right. The producer then gets a new epoch, in which the numbering of
 //! the partitions that lost a batch starts again at 0; partitions that lost nothing finish under the old epoch first.
+//!
+//! Batches behind the one that was given up may be in the log as well, where their answers were lost. Each is repeated
+//! under its old number, until the broker recognizes it, takes it, or answers that the number is not the next: then
+//! neither it nor what is behind it is in the log, and all of it is numbered again. Kafka's producer does the same.
 
 use crate::client::retry::Backoff;
 use crate::client::retry::Random;

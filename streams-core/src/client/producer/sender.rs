@@ -109,7 +109,7 @@ impl Producer {
 
     fn ask_for_producer_id(&mut self, now: Timestamp) -> Result<()> {
         let drained = self.accumulator.queues().all(|(_, queue)| match queue.lost_sequence {
-            true => !queue.has_in_flight(),
+            true => !queue.may_be_appended(),
             false => !queue.has_numbered(),
         });
         let Some(request) = self.idempotence.ask(now, drained) else {
@@ -135,7 +135,9 @@ impl Producer {
             let Some(index) = queue.next_to_send(now, in_flight_max) else { continue };
             let batch = &queue.batches[index];
             let is_numbered = batch.encoded().is_some();
-            if (!is_numbered && !may_number) || (is_numbered && is_stale && queue.lost_sequence) {
+            // Behind a gap, a batch that the broker may have goes out under its old number, so that it is recognized; one
+            // that it does not have gets a new number first.
+            if (!is_numbered && !may_number) || (is_numbered && is_stale && queue.lost_sequence && batch.is_absent) {
                 continue;
             }
             let Some(leader) = self.requests.cluster().leader(&queue.partition) else {
@@ -209,6 +211,7 @@ impl Producer {
         let batch = batch.ok_or_else(|| Error::new(ErrorKind::Internal, "a chosen batch is in its queue"))?;
         batch.state = State::InFlight;
         batch.was_sent_behind = is_behind;
+        batch.is_absent = false;
         batch.attempts = batch.attempts.saturating_add(1);
         let mut builder = None;
         if let (None, Some(id)) = (batch.encoded(), id) {
@@ -312,11 +315,13 @@ impl Producer {
             }
             ErrorCode::DUPLICATE_SEQUENCE_NUMBER => self.acknowledge(sent, None),
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if self.follows_a_failure(sent) => {
+                self.note_absent(sent);
                 self.retry(now, sent, "a batch before it failed");
             }
             ErrorCode::UNKNOWN_PRODUCER_ID => {
                 self.accumulator.queue_mut(sent.0).lost_sequence = true;
                 self.idempotence.lose();
+                self.note_absent(sent);
                 self.retry(now, sent, "the broker forgot the producer");
             }
             code if code.is_retriable() => {
@@ -342,6 +347,14 @@ impl Producer {
     fn batch_records(&self, (destination, serial): Sent) -> i64 {
         let mut batches = self.accumulator.queue(destination).batches.iter();
         batches.find(|batch| batch.serial == serial).map_or(1, |batch| i64::from(batch.records))
+    }
+
+    /// The broker says that it does not have the batch.
+    fn note_absent(&mut self, (destination, serial): Sent) {
+        let mut batches = self.accumulator.queue_mut(destination).batches.iter_mut();
+        if let Some(batch) = batches.find(|batch| batch.serial == serial) {
+            batch.is_absent = true;
+        }
     }
 
     /// Whether a batch before this one was on its way with it, or was given up: then being out of order is no wonder.

@@ -288,6 +288,69 @@ fn a_batch_that_is_refused_starts_a_new_epoch_for_what_follows() {
     assert!(!bench.producer.flushed().expect("nothing else failed"));
 }
 
+/// Both answers are lost and the first batch expires: whether the log has the two is not known, and only the old number
+/// lets the broker recognize the second.
+#[rstest::rstest]
+#[case::it_has_them(ErrorCode::DUPLICATE_SEQUENCE_NUMBER)]
+#[case::it_has_neither(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)]
+fn a_batch_behind_an_expired_one_is_repeated_as_it_was(#[case] answer: ErrorCode) {
+    let mut bench = Bench::new(&[("request.timeout.ms", "2960"), ("delivery.timeout.ms", "3000")]);
+    bench.begin(0);
+    bench.send(0, "a");
+    bench.advance(2_000);
+    bench.send(0, "b");
+    let lost = bench.seen();
+    assert_eq!(values(&lost), ["a", "b"]);
+    bench.advance(950);
+    lost.iter().for_each(|lost| bench.script.fail(lost.id));
+    bench.step();
+    bench.advance(60);
+    let error = bench.producer.flushed().expect_err("the first one took too long");
+    assert!(error.report().contains("not delivered within `delivery.timeout.ms` = 3000"), "{error:?}");
+    bench.send(0, "next");
+    bench.advance(100);
+    let again = bench.seen();
+    assert_eq!(again, [Seen { id: again[0].id, ..lost[1].clone() }]);
+    bench.answer(&again[0], answer, -1);
+    bench.advance(200);
+    let mut expected = vec!["b", "next"];
+    if answer == ErrorCode::DUPLICATE_SEQUENCE_NUMBER {
+        expected.remove(0);
+    }
+    for (sequence, value) in (0..).zip(expected) {
+        let sent = bench.seen();
+        assert_eq!((values(&sent), sent[0].epoch, sent[0].sequence), (vec![value], 1, sequence));
+        bench.answer(&sent[0], ErrorCode::NONE, i64::from(sequence));
+    }
+    assert!(bench.producer.flushed().expect("nothing else failed"));
+}
+
+/// What is behind a repeated batch waits for its answer, and is not numbered again with it when it has come.
+#[test]
+fn batches_behind_an_expired_one_are_repeated_one_by_one() {
+    let mut bench = Bench::new(&[("request.timeout.ms", "2960"), ("delivery.timeout.ms", "3000")]);
+    bench.begin(0);
+    bench.send(0, "a");
+    bench.advance(2_000);
+    bench.send(0, "b");
+    bench.send(0, "c");
+    let lost = bench.seen();
+    bench.advance(950);
+    lost.iter().for_each(|lost| bench.script.fail(lost.id));
+    bench.step();
+    bench.advance(60);
+    bench.producer.flushed().expect_err("the first one took too long");
+    for (lost, answer) in [(&lost[1], ErrorCode::NONE), (&lost[2], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)] {
+        bench.advance(200);
+        let again = bench.seen();
+        assert_eq!(again, [Seen { id: again[0].id, ..lost.clone() }]);
+        bench.answer(&again[0], answer, 5);
+    }
+    bench.advance(200);
+    let sent = bench.seen();
+    assert_eq!((values(&sent), sent[0].epoch, sent[0].sequence), (vec!["c"], 1, 0));
+}
+
 #[test]
 fn without_idempotence_one_batch_is_on_its_way_so_that_order_holds() {
     let mut bench = Bench::new(&[("enable.idempotence", "false"), ("acks", "1")]);
