@@ -5,6 +5,7 @@ mod cluster {
 
     mod consume;
     mod faults;
+    mod lost_end;
     mod produce;
     mod tcp;
     mod topics;

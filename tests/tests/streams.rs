@@ -6,6 +6,7 @@ mod streams {
     mod failures;
     mod harness;
     mod lifecycle;
+    mod lost_end;
     mod production;
     mod restore;
     mod timeouts;

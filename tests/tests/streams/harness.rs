@@ -44,6 +44,11 @@ impl Cluster {
         Self::with_broker(broker.expect("starts"), Over::Process, topics)
     }
 
+    /// A cluster of a broker that somebody else started.
+    pub(super) fn over(broker: Arc<Broker>, topics: &[(&str, i32)]) -> Self {
+        Self::with_broker(broker, Over::Process, topics)
+    }
+
     fn with_broker(broker: Arc<Broker>, over: Over, topics: &[(&str, i32)]) -> Self {
         let server = (over == Over::Tcp).then(|| {
             let any = "127.0.0.1:0".parse().expect("an address");

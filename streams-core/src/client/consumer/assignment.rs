@@ -6,6 +6,9 @@
 //!   At(offset) ──the broker has no such offset──► by auto.offset.reset ┘ or OutOfRange ──its bounds──► an error
 //! ```
 //!
+//! A position carries the leader epoch of the record before it. Under each new epoch of the leader, `At` is checked
+//! before it is fetched from (see `epochs`): the log may have been cut below it and refilled past it.
+//!
 //! Every question about a partition carries a serial number. A seek forgets the number, so that an answer to an older
 //! question changes nothing.
 
@@ -31,7 +34,7 @@ pub(super) enum Position {
     /// At this offset.
     At(Offset),
     /// At an offset that does not exist, with no policy to leave it; its bounds are asked for, to be reported.
-    OutOfRange { at: Offset, start: Option<Offset> },
+    OutOfRange { at: Offset, diverged: Option<Offset>, start: Option<Offset> },
 }
 
 /// One partition.
@@ -39,6 +42,12 @@ pub(super) enum Position {
 pub(super) struct Assigned {
     pub(super) partition: TopicPartition,
     pub(super) position: Position,
+    /// The leader epoch of the record before the position; none when it is not known, and then nothing is checked.
+    pub(super) epoch: Option<i32>,
+    /// The epoch of the leader that was last known to have the record before the position.
+    pub(super) checked_under: Option<i32>,
+    /// The epoch of the leader that is asked about the position.
+    pub(super) asked_under: i32,
     pub(super) paused: bool,
     /// What was fetched and not handed out.
     pub(super) fetched: Option<FetchedPartition>,
@@ -60,6 +69,9 @@ impl Assigned {
         Self {
             partition,
             position,
+            epoch: None,
+            checked_under: None,
+            asked_under: -1,
             paused: false,
             fetched: None,
             fetching: None,
@@ -74,11 +86,30 @@ impl Assigned {
     /// Moves to another position and forgets what was fetched or asked for the old one.
     pub(super) fn move_to(&mut self, position: Position) {
         self.position = position;
+        self.epoch = None;
+        self.checked_under = None;
         self.fetched = None;
         self.fetching = None;
         self.asking = None;
         self.failures = 0;
         self.not_before = Timestamp(i64::MIN);
+    }
+
+    /// Moves to an offset behind a record that was written in this leader epoch; a negative one is not known.
+    pub(super) fn move_behind(&mut self, offset: Offset, epoch: i32) {
+        self.move_to(Position::At(offset));
+        self.epoch = Some(epoch).filter(|epoch| *epoch >= 0);
+    }
+
+    /// Whether a leader in this epoch may have a log without the record before the position.
+    ///
+    /// Within one epoch a leader cuts nothing off, so the record's own epoch needs no question.
+    pub(super) fn may_diverge(&self, leader_epoch: i32) -> bool {
+        let known = [self.epoch, self.checked_under];
+        matches!(self.position, Position::At(_))
+            && self.epoch.is_some()
+            && leader_epoch >= 0
+            && !known.contains(&Some(leader_epoch))
     }
 
     /// Where to fetch, if it should be.

@@ -33,6 +33,8 @@ pub struct FetchedPartition {
     pub start: Offset,
     /// The position after the last batch.
     pub end: Offset,
+    /// The leader epoch in which the last batch was written; -1 is not known.
+    pub leader_epoch: i32,
     /// The batches: complete, checked against their checksums, none cut off.
     pub records: Bytes,
     /// The end of what readers could see when the broker answered.

@@ -38,7 +38,7 @@ impl Consumer {
                 leaderless = true;
                 continue;
             };
-            if self.fetching.contains(&leader.node) {
+            if self.fetching.contains(&leader.node) || assigned.may_diverge(leader.epoch) {
                 continue;
             }
             let (held_back, topics) = requests.entry(leader.node).or_default();
@@ -89,6 +89,7 @@ impl Consumer {
             for partition in &topic.partitions {
                 if let Some(assigned) = self.assignment.named(&topic.topic, partition.partition) {
                     assigned.fetching = Some(serial);
+                    assigned.checked_under = Some(partition.current_leader_epoch);
                 }
             }
         }
@@ -169,7 +170,7 @@ impl Consumer {
             return;
         }
         match whole_batches(&records, check_crcs) {
-            Ok(Some((length, end))) if end > position => {
+            Ok(Some(Whole { length, end, leader_epoch })) if end > position => {
                 let aborted = data.aborted_transactions.unwrap_or_default();
                 let mut aborted = aborted
                     .iter()
@@ -180,6 +181,7 @@ impl Consumer {
                     partition: assigned.partition.clone(),
                     start: position,
                     end,
+                    leader_epoch,
                     records: records.slice(..length),
                     high_watermark: Offset(data.high_watermark),
                     aborted_transactions: aborted,
@@ -202,7 +204,7 @@ impl Consumer {
         code: ErrorCode,
     ) {
         if code == ErrorCode::OFFSET_OUT_OF_RANGE {
-            return self.leave_missing_offset(partition, position);
+            return self.leave_missing_offset(partition, position, None);
         }
         if code.refreshes_metadata() || code == ErrorCode::FENCED_LEADER_EPOCH {
             self.requests.cluster_mut().forget_leader(partition);
@@ -226,34 +228,56 @@ impl Consumer {
         }
     }
 
-    /// The broker has no record at the position and never will: go where the policy says, or find out what there is.
-    fn leave_missing_offset(&mut self, partition: &crate::ids::TopicPartition, at: Offset) {
+    /// The broker has no record at the position and never will, or others than those that were read, from `diverged`
+    /// on: go where the policy says, or find out what there is.
+    ///
+    /// With a policy, a position that diverged goes back to where it did, whatever the policy, as in Kafka's consumer.
+    pub(super) fn leave_missing_offset(
+        &mut self,
+        partition: &crate::ids::TopicPartition,
+        at: Offset,
+        diverged: Option<(Offset, i32)>,
+    ) {
         let policy = self.config.auto_offset_reset;
         let Some(assigned) = self.assignment.get_mut(partition) else { return };
-        let position = match policy {
-            AutoOffsetReset::Earliest => Position::Lookup(EARLIEST),
-            AutoOffsetReset::Latest => Position::Lookup(LATEST),
-            AutoOffsetReset::None => Position::OutOfRange { at, start: None },
-        };
-        if policy != AutoOffsetReset::None {
-            tracing::warn!(%partition, offset = at.0, ?policy, "the offset is out of range: records may be skipped or read again");
+        if policy == AutoOffsetReset::None {
+            let epoch = assigned.epoch;
+            let diverged = diverged.map(|(offset, _)| offset);
+            assigned.move_to(Position::OutOfRange { at, diverged, start: None });
+            assigned.epoch = epoch;
+            return;
         }
-        assigned.move_to(position);
+        tracing::warn!(%partition, offset = at.0, ?policy, "the offset is out of range: records may be skipped or read again");
+        match (diverged, policy) {
+            (Some((offset, epoch)), _) => assigned.move_behind(offset, epoch),
+            (None, AutoOffsetReset::Latest) => assigned.move_to(Position::Lookup(LATEST)),
+            (None, _) => assigned.move_to(Position::Lookup(EARLIEST)),
+        }
     }
 }
 
-/// The length of the whole batches in `bytes` and the offset after them; none when not even the first is whole.
-fn whole_batches(bytes: &Bytes, check_crcs: bool) -> Result<Option<(usize, Offset)>> {
+/// The whole batches at the start of fetched bytes.
+struct Whole {
+    length: usize,
+    /// The offset after them.
+    end: Offset,
+    /// The leader epoch of the last one.
+    leader_epoch: i32,
+}
+
+/// The whole batches in `bytes`; none when not even the first is whole.
+fn whole_batches(bytes: &Bytes, check_crcs: bool) -> Result<Option<Whole>> {
     let mut batches = Batches::new(bytes);
-    let mut end = None;
+    let mut last = None;
     for batch in batches.by_ref() {
         let batch = batch?;
         if check_crcs {
             batch.check_crc()?;
         }
-        end = Some(batch.next_offset());
+        last = Some((batch.next_offset(), batch.partition_leader_epoch()));
     }
-    Ok(end.map(|end| (bytes.len() - batches.rest().len(), end)))
+    let length = bytes.len() - batches.rest().len();
+    Ok(last.map(|(end, leader_epoch)| Whole { length, end, leader_epoch }))
 }
 
 /// An isolation level on the wire.

@@ -13,19 +13,27 @@ use crate::ids::{Offset, TopicPartition};
 use crate::protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
-use crate::protocol::Response;
+use crate::protocol::{ErrorCode, Response};
 use crate::time::{duration_ms, Timestamp};
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { partition, position, start, end } = self;
+        let Self { partition, position, start, end, diverged_at } = self;
         write!(f, "{partition} at offset {position}: out of range, the log holds {start} to {end} ")?;
-        match position < start {
-            true => {
+        match diverged_at {
+            _ if position < start => {
                 let (count, last) = (start.0.saturating_sub(position.0), start.0.saturating_sub(1));
                 write!(f, "({count} records, {position} to {last}, are deleted)")
             }
-            false => write!(f, "(the log ends {} records earlier)", position.0.saturating_sub(end.0)),
+            _ if position > end => write!(f, "(the log ends {} records earlier)", position.0.saturating_sub(end.0)),
+            Some(diverged) => {
+                let (count, last) = (position.0.saturating_sub(diverged.0), position.0.saturating_sub(1));
+                write!(
+                    f,
+                    "({count} records that were read, {diverged} to {last}, were lost and others are in their place)"
+                )
+            }
+            None => f.write_str("(the records before it are not those that were read)"),
         }
     }
 }
@@ -94,14 +102,7 @@ impl Consumer {
                 }
             }
         }
-        let asked = |assigned: &&Assigned| assigned.asking == Some(serial);
-        let left = self.assignment.iter().filter(asked).map(|assigned| assigned.partition.clone()).collect::<Vec<_>>();
-        for partition in left {
-            self.back_off(now, &partition);
-            if let Some(assigned) = self.assignment.get_mut(&partition) {
-                assigned.asking = None;
-            }
-        }
+        self.ask_again_later(now, serial);
     }
 
     fn take_position(&mut self, now: Timestamp, serial: u64, topic: &str, answer: &ListOffsetsPartitionResponse) {
@@ -112,32 +113,49 @@ impl Consumer {
         assigned.asking = None;
         let partition = assigned.partition.clone();
         if answer.error_code.is_error() {
-            let code = answer.error_code;
-            if !code.is_retriable() {
-                let message = format!("look up a position in {partition}: the broker answers {code}");
-                self.errors.push_back(Error::new(ErrorKind::Refused, message));
-            }
-            if code.refreshes_metadata() {
-                self.requests.cluster_mut().forget_leader(&partition);
-                self.requests.refresh_metadata();
-            }
-            return self.back_off(now, &partition);
+            return self.take_position_error(now, &partition, answer.error_code);
         }
         let found = Some(Offset(answer.offset)).filter(|offset| offset.0 >= 0);
         match (assigned.position, found) {
-            (Position::Lookup(_), Some(offset)) => assigned.move_to(Position::At(offset)),
+            (Position::Lookup(_), Some(offset)) => assigned.move_behind(offset, answer.leader_epoch),
             (Position::Lookup(LATEST), None) => self.back_off(now, &partition),
             (Position::Lookup(_), None) => assigned.move_to(Position::Lookup(LATEST)),
-            (Position::OutOfRange { at, start: None }, start) => {
-                assigned.position = Position::OutOfRange { at, start: Some(start.unwrap_or(Offset::ZERO)) };
+            (Position::OutOfRange { at, diverged, start: None }, start) => {
+                assigned.position = Position::OutOfRange { at, diverged, start: Some(start.unwrap_or(Offset::ZERO)) };
             }
-            (Position::OutOfRange { at, start: Some(start) }, end) => {
-                assigned.move_to(Position::At(at));
+            (Position::OutOfRange { at, diverged: diverged_at, start: Some(start) }, end) => {
+                // With its epoch, so that it is found out again for as long as nobody moves it.
+                assigned.move_behind(at, assigned.epoch.unwrap_or(-1));
                 assigned.not_before = now + self.config.client.retry_backoff;
-                let out_of_range = OutOfRange { partition, position: at, start, end: end.unwrap_or(start) };
-                self.report_out_of_range(out_of_range);
+                let end = end.unwrap_or(start);
+                self.report_out_of_range(OutOfRange { partition, position: at, start, end, diverged_at });
             }
             (Position::Committed | Position::At(_), _) => {}
+        }
+    }
+
+    /// Acts on a question about a position that the broker refuses.
+    pub(super) fn take_position_error(&mut self, now: Timestamp, partition: &TopicPartition, code: ErrorCode) {
+        if !code.is_retriable() {
+            let message = format!("look up a position in {partition}: the broker answers {code}");
+            self.errors.push_back(Error::new(ErrorKind::Refused, message));
+        }
+        if code.refreshes_metadata() {
+            self.requests.cluster_mut().forget_leader(partition);
+            self.requests.refresh_metadata();
+        }
+        self.back_off(now, partition);
+    }
+
+    /// Waits before it asks again about the partitions that an answer left out.
+    pub(super) fn ask_again_later(&mut self, now: Timestamp, serial: u64) {
+        let asked = |assigned: &&Assigned| assigned.asking == Some(serial);
+        let left = self.assignment.iter().filter(asked).map(|assigned| assigned.partition.clone()).collect::<Vec<_>>();
+        for partition in left {
+            self.back_off(now, &partition);
+            if let Some(assigned) = self.assignment.get_mut(&partition) {
+                assigned.asking = None;
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 //! group's offsets.
 
 mod assignment;
+mod epochs;
 mod fetched;
 mod fetcher;
 mod lookup;
@@ -63,6 +64,7 @@ pub struct Consumer {
 enum Tag {
     Fetch { node: i32, serial: u64 },
     Lookup { serial: u64 },
+    EpochCheck { serial: u64 },
     FindCoordinator,
     Offsets,
 }
@@ -78,6 +80,8 @@ pub struct OutOfRange {
     pub start: Offset,
     /// The offset after the last one.
     pub end: Offset,
+    /// The first offset whose record is another one than was read, where the log was cut and written again.
+    pub diverged_at: Option<Offset>,
 }
 
 impl Consumer {
@@ -144,9 +148,13 @@ impl Consumer {
 
     fn move_to(&mut self, partition: &TopicPartition, position: Position) -> Result<()> {
         self.assigned_mut(partition)?.move_to(position);
+        self.forget_reports(partition);
+        Ok(())
+    }
+
+    fn forget_reports(&mut self, partition: &TopicPartition) {
         self.forget_out_of_range(partition);
         self.decoded.retain(|record| record.partition != *partition);
-        Ok(())
     }
 
     /// Goes on at an offset.
@@ -155,6 +163,17 @@ impl Consumer {
     /// When the partition is not assigned; so do all methods below that take one.
     pub fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<()> {
         self.move_to(partition, Position::At(offset))
+    }
+
+    /// Goes on at a committed position. Where its leader epoch is known, the broker is asked whether its log still has
+    /// the record before it; if not, the position is out of range.
+    ///
+    /// # Errors
+    /// As [`Self::seek`].
+    pub fn seek_with(&mut self, partition: &TopicPartition, position: &OffsetAndMetadata) -> Result<()> {
+        self.assigned_mut(partition)?.move_behind(position.offset, position.leader_epoch);
+        self.forget_reports(partition);
+        Ok(())
     }
 
     /// Goes on at the first record that exists.
@@ -304,7 +323,7 @@ impl Consumer {
         if let Err(error) = outcome {
             let at = records.last().map_or(fetched.start, |last: &ConsumerRecord| last.offset.next());
             if let Some(assigned) = self.assignment.get_mut(&fetched.partition) {
-                assigned.move_to(Position::At(at));
+                assigned.move_behind(at, fetched.leader_epoch);
             }
             self.errors.push_back(error.context(format!("read {} at offset {at}", fetched.partition)));
         }
@@ -320,6 +339,7 @@ impl Consumer {
         for assigned in self.assignment.iter_mut().filter(|assigned| !assigned.paused) {
             if let Some(fetched) = assigned.fetched.take() {
                 assigned.position = Position::At(fetched.end);
+                assigned.epoch = Some(fetched.leader_epoch).filter(|epoch| *epoch >= 0);
                 partitions.push(fetched);
             }
         }
@@ -334,6 +354,7 @@ impl Consumer {
         }
         self.take_committed_positions();
         self.send_lookups(now)?;
+        self.send_epoch_checks(now)?;
         self.send_fetches(now)
     }
 
@@ -342,6 +363,7 @@ impl Consumer {
         match (tag, &mut self.offsets) {
             (Tag::Fetch { node, serial }, _) => self.complete_fetch(now, node, serial, response),
             (Tag::Lookup { serial }, _) => self.complete_lookup(now, serial, response),
+            (Tag::EpochCheck { serial }, _) => self.complete_epoch_check(now, serial, response),
             (Tag::FindCoordinator, Some(offsets)) => offsets.complete_coordinator(now, response, &mut self.requests),
             (Tag::Offsets, Some(offsets)) => offsets.complete(now, response, &mut self.requests),
             (Tag::FindCoordinator | Tag::Offsets, None) => {}
@@ -381,7 +403,9 @@ impl Consumer {
         for (partition, committed) in answer {
             let Some(assigned) = self.assignment.get_mut(&partition) else { continue };
             match (assigned.position, committed) {
-                (Position::Committed, Some(committed)) => assigned.move_to(Position::At(committed.offset)),
+                (Position::Committed, Some(committed)) => {
+                    assigned.move_behind(committed.offset, committed.leader_epoch);
+                }
                 (Position::Committed, None) => {
                     assigned.move_to(reset);
                     if self.config.auto_offset_reset == AutoOffsetReset::None {

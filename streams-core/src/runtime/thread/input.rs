@@ -34,17 +34,19 @@ impl StreamThread {
     fn leave_lost_positions(&mut self) -> Result<()> {
         let policy = self.plan.config.runtime.offset_out_of_range_policy;
         for found in self.consumer.out_of_range().to_vec() {
+            // Where the log was cut and written again, nothing before that is to be read a second time.
+            let earliest = found.diverged_at.unwrap_or(found.start);
             let to = match policy {
                 OffsetOutOfRangePolicy::Fail => {
                     let message = format!(
                         "the next record of the application is not in its input: {found}; nothing was passed over: \
                          restore the records, or go on without them by offset.out.of.range.policy=earliest (at offset \
                          {}) or latest (at {})",
-                        found.start, found.end
+                        earliest, found.end
                     );
                     return Err(Error::new(ErrorKind::Refused, message));
                 }
-                OffsetOutOfRangePolicy::Earliest => found.start,
+                OffsetOutOfRangePolicy::Earliest => earliest,
                 OffsetOutOfRangePolicy::Latest => found.end,
             };
             let owner = self.owners.get(&found.partition).and_then(|index| self.tasks.get_mut(*index));

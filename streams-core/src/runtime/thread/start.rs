@@ -147,7 +147,7 @@ impl StreamThread {
     /// Puts consumer and task at the committed offset of an input, or where its reset policy says.
     fn seek(&mut self, task: &mut ActiveTask, partition: &TopicPartition) -> Result<()> {
         if let Some(Some(committed)) = self.committed.get(partition) {
-            self.consumer.seek(partition, committed.offset)?;
+            self.consumer.seek_with(partition, committed)?;
             return task.seek(partition, committed.offset, &committed.metadata);
         }
         let configured = self.plan.config.consumer.auto_offset_reset;
