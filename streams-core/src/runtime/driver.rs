@@ -11,7 +11,7 @@
 //! A failed [`StreamThread`] is dropped without a commit, and one built anew goes on from what is committed: stores on
 //! disk hold nothing else, stores in memory are restored from their changelogs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +64,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lifecycle: Lifecycle,
     stop: AtomicU8,
-    wakers: Mutex<Vec<Waker>>,
+    /// Those of each thread's clients of now.
+    wakers: Mutex<BTreeMap<String, [Waker; 2]>>,
     threads: Mutex<Threads>,
 }
 
@@ -84,7 +85,7 @@ impl Shared {
             clock,
             lifecycle: Lifecycle::default(),
             stop: AtomicU8::new(Stop::Not as u8),
-            wakers: Mutex::new(Vec::new()),
+            wakers: Mutex::default(),
             threads: Mutex::new(Threads::default()),
         }
     }
@@ -130,9 +131,14 @@ impl Shared {
 
     fn wake(&self) {
         let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for waker in wakers {
+        for waker in wakers.values().flatten() {
             waker.wake();
         }
+    }
+
+    /// Takes the wakers of a thread's clients in place of those that it had before it was built anew.
+    fn set_wakers(&self, thread: &str, wakers: [Waker; 2]) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).insert(thread.to_owned(), wakers);
     }
 
     fn stopping(&self) -> Stop {
@@ -231,7 +237,7 @@ impl Worker {
         let clients = self.clients()?;
         let (plan, assignment) = (Arc::clone(&self.plan), self.assignment.clone());
         let mut thread = StreamThread::new(plan, assignment, clients, self.published.clone(), self.purge.clone())?;
-        self.shared.wakers.lock().unwrap_or_else(PoisonError::into_inner).extend(thread.wakers());
+        self.shared.set_wakers(&self.name, thread.wakers());
         let mut running = false;
         let outcome = self.step_until_told(&mut thread, &mut running);
         if running {
@@ -344,4 +350,32 @@ pub(crate) fn spawn_purge(
     let named = name.clone();
     // Nobody waits for it: it ends by itself when the application does, at the latest when its request times out.
     Builder::new().name(name).spawn(purge).map(drop).context(|| format!("start thread {named}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::time::SystemClock;
+
+    #[test]
+    fn a_thread_that_is_built_anew_leaves_no_wakers_behind() {
+        let connect: Connect = Box::new(|| Err(Error::new(ErrorKind::Io, "there is no broker")));
+        let shared = Shared::new(connect, Arc::new(SystemClock));
+        let woken = Arc::new(AtomicUsize::new(0));
+        let waker = || {
+            let woken = Arc::clone(&woken);
+            Waker::new(move || {
+                woken.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        for _ in 0..100 {
+            shared.set_wakers("app-StreamThread-1", [waker(), waker()]);
+            shared.set_wakers("app-StreamThread-2", [waker(), waker()]);
+        }
+        assert_eq!(Arc::strong_count(&woken), 5, "what the clients before had is gone");
+        shared.wake();
+        assert_eq!(woken.load(Ordering::SeqCst), 4);
+    }
 }
