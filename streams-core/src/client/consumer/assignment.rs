@@ -49,6 +49,10 @@ pub(super) struct Assigned {
     /// The epoch of the leader that is asked about the position.
     pub(super) asked_under: i32,
     pub(super) paused: bool,
+    /// Whether it was resumed and not asked for since.
+    pub(super) is_urgent: bool,
+    /// Since when it has been left out of fetches, while it is.
+    pub(super) held_since: Option<Timestamp>,
     /// What was fetched and not handed out.
     pub(super) fetched: Option<FetchedPartition>,
     /// The fetch it is part of.
@@ -73,6 +77,8 @@ impl Assigned {
             checked_under: None,
             asked_under: -1,
             paused: false,
+            is_urgent: false,
+            held_since: None,
             fetched: None,
             fetching: None,
             asking: None,
@@ -124,9 +130,10 @@ impl Assigned {
         !self.paused && self.fetched.is_none() && self.fetching.is_none()
     }
 
-    /// Whether it has a position and is left out of fetches only for now.
-    pub(super) fn is_held_back(&self) -> bool {
-        matches!(self.position, Position::At(_)) && (self.paused || self.fetched.is_some())
+    /// Takes note of whether it has a position and is left out of fetches only for now.
+    pub(super) fn note_held_back(&mut self, now: Timestamp) {
+        let is_held_back = matches!(self.position, Position::At(_)) && (self.paused || self.fetched.is_some());
+        self.held_since = is_held_back.then(|| self.held_since.unwrap_or(now));
     }
 
     /// Which timestamp to look up, if any.

@@ -1,8 +1,12 @@
 //! Fetching: one request with many partitions per broker, the next one sent before the last one's data is used.
 //!
-//! A fetch is a long poll: the broker answers when there is data, at the latest after `fetch.max.wait.ms`. While
-//! partitions are left out because they are paused or their data is not used yet, the wait is short: they must not
-//! wait behind a poll that idles for the others.
+//! A fetch is a long poll: the broker answers when there is data, at the latest after `fetch.max.wait.ms`. Partitions
+//! that are left out, because they are paused or their data is not used yet, must not wait long behind a poll that idles
+//! for the others, and must not keep everybody busy either: the broker may wait as long as they were left out already.
+//! So one that is held back for a moment waits for a moment, and one that is held back for good costs nothing.
+//!
+//! A partition that is resumed is asked for at once, in one more fetch beside the one on its way. Not more than once:
+//! Kafka answers the requests of a connection one after the other, so fetches side by side would wait for each other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,39 +25,47 @@ use crate::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchRespon
 use crate::protocol::{ErrorCode, Response};
 use crate::time::{duration_ms, Timestamp};
 
-/// How long a broker may wait for data while partitions that may have data are left out of the fetch.
+/// How long a broker may wait for data in any case while partitions that may have data are left out of the fetch.
 const HELD_BACK_WAIT: Duration = Duration::from_millis(1);
 
 impl Consumer {
-    /// Sends a fetch to every broker that has none, for the partitions that have nothing waiting.
+    /// Sends a fetch to every broker that has none, for the partitions that have nothing waiting; see the module for those
+    /// that are resumed.
     pub(super) fn send_fetches(&mut self, now: Timestamp) -> Result<()> {
-        let mut requests = BTreeMap::<i32, (bool, Vec<FetchTopic>)>::new();
+        self.assignment.iter_mut().for_each(|assigned| assigned.note_held_back(now));
+        // The shortest time for which a partition was left out, and those that are not.
+        let mut requests = BTreeMap::<i32, (Option<Duration>, Vec<FetchTopic>)>::new();
         let mut leaderless = false;
         for assigned in self.assignment.rotated(self.rotation) {
             let offset = assigned.wants_fetch(now);
-            if offset.is_none() && !assigned.is_held_back() {
+            if offset.is_none() && assigned.held_since.is_none() {
                 continue;
             }
             let Some(leader) = self.requests.cluster().leader(&assigned.partition) else {
                 leaderless = true;
                 continue;
             };
-            if self.fetching.contains(&leader.node) || assigned.may_diverge(leader.epoch) {
+            let on_their_way = self.fetching.get(&leader.node).copied().unwrap_or(0);
+            let is_beside = on_their_way == 1 && assigned.is_urgent;
+            if (on_their_way > 0 && !is_beside) || assigned.may_diverge(leader.epoch) {
                 continue;
             }
             let (held_back, topics) = requests.entry(leader.node).or_default();
-            match offset {
-                Some(offset) => {
-                    let partition = FetchPartition {
-                        partition: assigned.partition.partition.0,
-                        current_leader_epoch: leader.epoch,
-                        fetch_offset: offset.0,
-                        partition_max_bytes: self.config.max_partition_fetch_bytes,
-                        ..Default::default()
-                    };
-                    self.add_to(topics, assigned, partition);
-                }
-                None => *held_back = true,
+            let held_for = match assigned.held_since {
+                Some(since) => Some(now - since),
+                // Those that the other fetch asks for are left out of this one.
+                None => is_beside.then_some(Duration::ZERO),
+            };
+            *held_back = held_back.iter().copied().chain(held_for).min();
+            if let Some(offset) = offset {
+                let partition = FetchPartition {
+                    partition: assigned.partition.partition.0,
+                    current_leader_epoch: leader.epoch,
+                    fetch_offset: offset.0,
+                    partition_max_bytes: self.config.max_partition_fetch_bytes,
+                    ..Default::default()
+                };
+                self.add_to(topics, assigned, partition);
             }
         }
         if leaderless {
@@ -80,9 +92,15 @@ impl Consumer {
         }
     }
 
-    fn send_fetch(&mut self, now: Timestamp, node: i32, held_back: bool, topics: Vec<FetchTopic>) -> Result<()> {
-        let max_wait = self.config.fetch_max_wait;
-        let max_wait = if held_back { max_wait.min(HELD_BACK_WAIT) } else { max_wait };
+    fn send_fetch(
+        &mut self,
+        now: Timestamp,
+        node: i32,
+        held_back: Option<Duration>,
+        topics: Vec<FetchTopic>,
+    ) -> Result<()> {
+        let max_wait = held_back.map_or(Duration::MAX, |held_for| held_for.max(HELD_BACK_WAIT));
+        let max_wait = max_wait.min(self.config.fetch_max_wait);
         let serial = self.next_serial();
         self.rotation = self.rotation.wrapping_add(1);
         for topic in &topics {
@@ -90,6 +108,7 @@ impl Consumer {
                 if let Some(assigned) = self.assignment.named(&topic.topic, partition.partition) {
                     assigned.fetching = Some(serial);
                     assigned.checked_under = Some(partition.current_leader_epoch);
+                    assigned.is_urgent = false;
                 }
             }
         }
@@ -101,13 +120,15 @@ impl Consumer {
             topics,
             ..Default::default()
         };
-        self.fetching.insert(node);
+        *self.fetching.entry(node).or_default() += 1;
         self.requests.send(now, BrokerId::Node(node), request, max_wait, Tag::Fetch { node, serial })
     }
 
     /// Acts on a fetch that ended.
     pub(super) fn complete_fetch(&mut self, now: Timestamp, node: i32, serial: u64, response: Result<Response>) {
-        self.fetching.remove(&node);
+        if let Some(on_their_way) = self.fetching.get_mut(&node) {
+            *on_their_way = on_their_way.saturating_sub(1);
+        }
         let response = response.and_then(FetchResponse::try_from).and_then(|response| match response.error_code {
             code if code.is_error() => Err(Error::new(ErrorKind::Retriable, format!("the broker answers {code}"))),
             _ => Ok(response),

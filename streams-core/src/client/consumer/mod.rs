@@ -10,12 +10,14 @@ mod assignment;
 mod epochs;
 mod fetched;
 mod fetcher;
+#[cfg(test)]
+mod fetcher_tests;
 mod lookup;
 mod offsets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +49,8 @@ pub struct Consumer {
     offsets: Option<GroupOffsets>,
     /// The fetch of committed offsets that partitions without a position wait for.
     fetching_committed: Option<CommitId>,
-    /// Brokers with a fetch on its way.
-    fetching: BTreeSet<i32>,
+    /// How many fetches are on their way to each broker.
+    fetching: BTreeMap<i32, usize>,
     errors: VecDeque<Error>,
     out_of_range: Vec<OutOfRange>,
     /// Partitions of `out_of_range` that no poll has answered with yet.
@@ -96,7 +98,7 @@ impl Consumer {
             assignment: Assignment::default(),
             offsets: config.group_id.clone().map(|group| GroupOffsets::new(group, timeout)),
             fetching_committed: None,
-            fetching: BTreeSet::new(),
+            fetching: BTreeMap::new(),
             errors: VecDeque::new(),
             out_of_range: Vec::new(),
             unreported: VecDeque::new(),
@@ -224,7 +226,9 @@ impl Consumer {
     /// # Errors
     /// As [`Self::seek`].
     pub fn resume(&mut self, partition: &TopicPartition) -> Result<()> {
-        self.assigned_mut(partition)?.paused = false;
+        let assigned = self.assigned_mut(partition)?;
+        assigned.is_urgent |= assigned.paused;
+        assigned.paused = false;
         Ok(())
     }
 
