@@ -2,6 +2,9 @@
 //!
 //! Step functions take the time as an argument. A [`Clock`] belongs to a driver: a thread's loop, the broker's server,
 //! a test. Nothing below a driver asks for the time.
+//!
+//! A driver reads the wall clock, which may be set. What measures how long something takes turns the readings into
+//! [`SteadyTime`] first; what dates records or fires at a time of day uses them as they are.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -83,6 +86,40 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// Times to measure durations with, made of the readings of a wall clock: they never go back, and go on as the clock
+/// does, by at most a given step from one reading to the next.
+///
+/// So an hour that the clock is set back by prolongs no wait, and a day that it is set forward by counts as one step. So
+/// does a time in which nobody reads it, when a process is stopped or busy with something else.
+#[derive(Debug, Clone)]
+pub(crate) struct SteadyTime {
+    step_max: Duration,
+    /// The last reading, and the time it was turned into.
+    last: Option<(Timestamp, Timestamp)>,
+}
+
+impl SteadyTime {
+    /// Begins with the first reading. `step_max` has to be longer than any wait between two readings.
+    pub(crate) fn new(step_max: Duration) -> Self {
+        Self { step_max, last: None }
+    }
+
+    /// The time of a reading, which comes after all before it.
+    pub(crate) fn at(&mut self, reading: Timestamp) -> Timestamp {
+        let now = self.peek(reading);
+        self.last = Some((reading, now));
+        now
+    }
+
+    /// [`Self::at`] without taking note.
+    pub(crate) fn peek(&self, reading: Timestamp) -> Timestamp {
+        match self.last {
+            None => reading,
+            Some((before, then)) => then + (reading - before).min(self.step_max),
+        }
+    }
+}
+
 /// The machine's wall clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -108,6 +145,11 @@ impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(duration_ms(by), Ordering::SeqCst);
+    }
+
+    /// Sets the clock back, as happens to wall clocks.
+    pub fn set_back(&self, by: Duration) {
+        self.0.fetch_sub(duration_ms(by), Ordering::SeqCst);
     }
 }
 
@@ -149,10 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn steady_time_goes_on_as_the_clock_does_and_no_further_than_a_step() {
+        let mut time = SteadyTime::new(Duration::from_millis(100));
+        for (reading, expected) in [
+            (1_000, 1_000),
+            (1_010, 1_010),
+            (500, 1_010),
+            (510, 1_020),
+            (9_000, 1_120),
+            (9_001, 1_121),
+            (i64::MAX, 1_221),
+        ] {
+            assert_eq!(time.peek(Timestamp(reading)), Timestamp(expected));
+            assert_eq!(time.at(Timestamp(reading)), Timestamp(expected));
+            assert_eq!(time.at(Timestamp(reading)), Timestamp(expected), "nothing passes while the clock stands");
+        }
+    }
+
+    #[test]
     fn a_manual_clock_moves_only_when_told() {
         let clock = ManualClock::starting_at(Timestamp(10));
         let view = clock.clone();
         clock.advance(Duration::from_millis(5));
         assert_eq!(view.now(), Timestamp(15));
+        clock.set_back(Duration::from_millis(7));
+        assert_eq!(view.now(), Timestamp(8));
     }
 }

@@ -361,6 +361,10 @@ impl Admin {
         Ok(outcomes)
     }
 
+    fn now(&mut self) -> Timestamp {
+        self.requests.steady(self.clock.now())
+    }
+
     fn timeout_ms(&self) -> i32 {
         i32::try_from(duration_ms(self.config.client.request_timeout)).unwrap_or(i32::MAX)
     }
@@ -374,11 +378,11 @@ impl Admin {
             self.requests.cluster_mut().want(&partition.topic);
         }
         self.requests.refresh_metadata();
-        let deadline = self.clock.now() + self.config.client.default_api_timeout;
+        let deadline = self.now() + self.config.client.default_api_timeout;
         for attempt in 0.. {
             let leaderless = partitions.clone().find(|partition| self.requests.cluster().leader(partition).is_none());
             let Some(leaderless) = leaderless else { break };
-            let now = self.clock.now();
+            let now = self.now();
             if now >= deadline || attempt >= ATTEMPTS_MAX {
                 let code = self.requests.cluster().topic_error(&leaderless.topic);
                 let why = code.map(|code| code.to_string()).or_else(|| self.requests.metadata_error());
@@ -418,11 +422,12 @@ impl Admin {
     where
         R: TryFrom<Response, Error = Error>,
     {
-        let deadline = self.clock.now() + self.config.client.default_api_timeout;
+        let deadline = self.now() + self.config.client.default_api_timeout;
         let mut failures = 0;
         let api = request.api_key();
         loop {
-            self.requests.send(self.clock.now(), to, request.clone(), Duration::ZERO, ())?;
+            let now = self.now();
+            self.requests.send(now, to, request.clone(), Duration::ZERO, ())?;
             let answer = self.wait_for_answer()?.and_then(R::try_from);
             let error = match answer {
                 Ok(response) if !again(&response) => return Ok(response),
@@ -431,22 +436,22 @@ impl Admin {
                 Err(error) => return Err(error.context(format!("ask {to:?} for {api}"))),
             };
             failures += 1;
-            let retry_at = self.clock.now() + self.requests.retry_delay(failures);
+            let retry_at = self.now() + self.requests.retry_delay(failures);
             if retry_at >= deadline || failures >= ATTEMPTS_MAX {
                 return Err(error.context(format!("ask {to:?} for {api}")));
             }
             self.requests.refresh_metadata();
-            while self.clock.now() < retry_at && failures < ATTEMPTS_MAX {
-                let now = self.clock.now();
+            while self.now() < retry_at && failures < ATTEMPTS_MAX {
+                let now = self.now();
                 self.requests.poll(now, retry_at - now)?;
-                failures += u32::from(self.clock.now() == now);
+                failures += u32::from(self.now() == now);
             }
         }
     }
 
     fn wait_for_answer(&mut self) -> Result<Result<Response>> {
         loop {
-            let now = self.clock.now();
+            let now = self.now();
             let wait = self.requests.next_wakeup(now);
             if let Some(completed) = self.requests.poll(now, wait)? {
                 return Ok(completed.response);

@@ -3,7 +3,8 @@
 //! [`Requests`] owns the transport and the metadata. Its owner sends requests with a tag of its own and gets each one
 //! back exactly once: answered, failed, or timed out. Metadata is kept fresh on the way, on request or by age.
 //!
-//! Time comes in as `now`. The only wait is the transport's, and only as long as the caller allows.
+//! Time comes in as readings of a wall clock, of which an owner measures durations in [`Requests::steady`] time; every
+//! `now` inside the clients is such a time. The only wait is the transport's, and only as long as the caller allows.
 
 use std::time::Duration;
 
@@ -17,7 +18,11 @@ use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::messages::metadata::MetadataResponse;
 use crate::protocol::{Request, Response};
-use crate::time::Timestamp;
+use crate::time::{SteadyTime, Timestamp};
+
+/// What counts of the time between two polls of a client, at most: no wait is longer, so the rest of it nobody waited, and
+/// it is no reason to give anything up that is on its way.
+pub(crate) const STEP_MAX: Duration = Duration::from_secs(10);
 
 /// A request that has ended.
 #[derive(Debug)]
@@ -30,6 +35,7 @@ pub(crate) struct Completed<T> {
 
 /// The transport, the metadata, and the requests that are not answered yet.
 pub(crate) struct Requests<T> {
+    time: SteadyTime,
     transport: Box<dyn Transport>,
     cluster: Cluster,
     pending: HashMap<RequestId, Pending<T>, FixedState>,
@@ -77,6 +83,7 @@ impl<T> Requests<T> {
         allow_auto_topic_creation: bool,
     ) -> Self {
         Self {
+            time: SteadyTime::new(STEP_MAX),
             transport,
             cluster: Cluster::default(),
             pending: HashMap::default(),
@@ -95,6 +102,16 @@ impl<T> Requests<T> {
                 last_error: None,
             },
         }
+    }
+
+    /// The time to measure durations with, of the clock's reading for this step.
+    pub(crate) fn steady(&mut self, reading: Timestamp) -> Timestamp {
+        self.time.at(reading)
+    }
+
+    /// [`Self::steady`] between two steps.
+    pub(crate) fn steady_between(&self, reading: Timestamp) -> Timestamp {
+        self.time.peek(reading)
     }
 
     /// What is known of the cluster.
@@ -167,7 +184,7 @@ impl<T> Requests<T> {
             if let Some(completed) = self.time_out(now) {
                 return Ok(Some(completed));
             }
-            wait = wait.min(self.next_deadline - now);
+            wait = wait.min(self.next_deadline - now).min(STEP_MAX);
             let Some(Delivery { id, response }) = self.transport.poll(wait)? else {
                 return Ok(None);
             };

@@ -8,8 +8,9 @@ use streams_core::client::admin::NewTopic;
 use streams_core::client::transport::{BrokerAddress, BrokerId, Delivery, RequestId, Transport, Waker};
 use streams_core::protocol::Request;
 use streams_core::runtime::KafkaStreams;
+use streams_core::time::ManualClock;
 use streams_core::topology::Topology;
-use streams_core::{Error, ErrorKind, Result};
+use streams_core::{Clock, Error, ErrorKind, Offset, Result, SystemClock, TopicPartition};
 use streams_dsl::prelude::*;
 
 use super::harness::{close, eventually, failure, run, Cluster, Over};
@@ -118,5 +119,30 @@ fn a_task_whose_output_topic_comes_late_goes_on() {
     }
     cluster.read("nowhere", 1, |records| records.len() == 1);
     eventually("the commit", || streams.metrics().commits() > 0);
+    close(&streams);
+}
+
+/// A wall clock goes back: the interval has passed all the same, and whatever takes time goes on taking it.
+#[test]
+fn a_clock_that_is_set_back_holds_no_commit_up() {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").to("out");
+    let topology = builder.build().expect("is valid");
+    let clock = ManualClock::starting_at(SystemClock.now());
+    let config = cluster.config(&[("commit.interval.ms", "500")]);
+    let streams = KafkaStreams::with_clock(topology, config, cluster.connect(), Arc::new(clock.clone()));
+    let streams = streams.expect("is valid");
+    streams.start().expect("starts");
+    let input = TopicPartition::new("in", 0);
+    for count in 1..4 {
+        cluster.produce("in", 0, &[("k", "v")]);
+        eventually("the commit", || {
+            clock.advance(Duration::from_millis(100));
+            streams.wait_until_ended(Duration::from_millis(10));
+            cluster.committed(&input) == Some(Offset(count))
+        });
+        clock.set_back(Duration::from_secs(3_600));
+    }
     close(&streams);
 }

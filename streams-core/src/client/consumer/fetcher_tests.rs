@@ -93,3 +93,31 @@ fn what_is_held_back_for_a_moment_waits_for_no_idle_partition() {
     let waits = bench.waiting.iter().map(|(due, _, _)| *due - bench.now).max();
     assert!(waits <= Some(STEP * 3), "{waits:?}");
 }
+
+#[test]
+fn a_clock_that_is_set_back_prolongs_no_backoff_and_no_request() {
+    let mut bench = Bench::new();
+    bench.now = bench.now + Duration::from_secs(36_000);
+    for failure in ["answered", "never answered"] {
+        bench.poll();
+        let (_, id, _) = bench.waiting.pop_front().expect("it asks");
+        bench.now = bench.now - Duration::from_secs(3_600);
+        bench.poll();
+        match failure {
+            "answered" => bench.script.fail(id),
+            _ => bench.step(Duration::from_secs(9)),
+        }
+        bench.poll();
+        bench.now = bench.now - Duration::from_secs(3_600);
+        bench.poll();
+        for _ in 0..4 {
+            assert_eq!(bench.waiting.len(), 0, "{failure}: it waits first");
+            bench.step(Duration::from_secs(9));
+            if !bench.waiting.is_empty() {
+                break;
+            }
+        }
+        assert!(bench.asks_for(0), "{failure}: then it asks again");
+        bench.waiting.truncate(1);
+    }
+}

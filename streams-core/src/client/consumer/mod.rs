@@ -278,10 +278,11 @@ impl Consumer {
     /// When the transport is closed; when the broker refuses for good; [`ErrorKind::Corrupt`] for damaged batches;
     /// and for a position out of range without `auto.offset.reset`, with [`Self::out_of_range`] telling where.
     pub fn poll(&mut self, now: Timestamp, wait: Duration) -> Result<Fetched> {
+        let now = self.requests.steady(now);
         self.advance(now)?;
         let mut wait = match self.has_fetched() || !self.errors.is_empty() || !self.unreported.is_empty() {
             true => Duration::ZERO,
-            false => wait.min(self.next_wakeup(now)),
+            false => wait.min(self.due_in(now)),
         };
         while let Some(completed) = self.requests.poll(now, wait)? {
             self.complete(now, completed);
@@ -376,6 +377,10 @@ impl Consumer {
 
     /// How long nothing is due of its own accord.
     pub fn next_wakeup(&self, now: Timestamp) -> Duration {
+        self.due_in(self.requests.steady_between(now))
+    }
+
+    fn due_in(&self, now: Timestamp) -> Duration {
         let offsets = self.offsets.as_ref().map_or(Duration::MAX, |offsets| offsets.next_wakeup(now));
         let waiting = self.assignment.iter().filter(|assigned| assigned.not_before > now);
         let retry = waiting.map(|assigned| assigned.not_before - now).min().unwrap_or(Duration::MAX);
@@ -501,9 +506,9 @@ impl Consumer {
             if let Some(outcome) = self.group()?.take(id) {
                 return outcome;
             }
-            let now = clock.now();
+            let now = self.requests.steady(clock.now());
             self.advance(now)?;
-            let mut wait = self.next_wakeup(now).min(self.config.client.request_timeout);
+            let mut wait = self.due_in(now).min(self.config.client.request_timeout);
             while let Some(completed) = self.requests.poll(now, wait)? {
                 self.complete(now, completed);
                 self.advance(now)?;

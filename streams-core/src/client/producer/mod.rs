@@ -25,7 +25,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::client::requests::Requests;
+use crate::client::requests::{Requests, STEP_MAX};
 use crate::client::retry::{Backoff, Random};
 use crate::client::transport::{Transport, Waker};
 use crate::config::{CompressionType, ProducerConfig};
@@ -33,7 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Offset, Partition, TopicPartition};
 use crate::protocol::batch::Compression;
 use crate::record::Headers;
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, SteadyTime, Timestamp};
 
 use accumulator::Accumulator;
 use idempotence::Idempotence;
@@ -166,8 +166,9 @@ impl Producer {
     /// # Errors
     /// When the transport is closed. What happens to records comes out of [`Self::send`] and [`Self::flushed`].
     pub fn poll(&mut self, now: Timestamp, wait: Duration) -> Result<()> {
+        let now = self.requests.steady(now);
         self.send_ready(now)?;
-        let mut wait = wait.min(self.next_wakeup(now));
+        let mut wait = wait.min(self.due_in(now));
         while let Some(completed) = self.requests.poll(now, wait)? {
             self.complete(now, completed);
             self.send_ready(now)?;
@@ -178,6 +179,10 @@ impl Producer {
 
     /// How long nothing is due: no batch to send, no time-out to notice.
     pub fn next_wakeup(&self, now: Timestamp) -> Duration {
+        self.due_in(self.requests.steady_between(now))
+    }
+
+    fn due_in(&self, now: Timestamp) -> Duration {
         let mut due = self.requests.next_wakeup(now);
         if let Some(opened) = self.accumulator.oldest_open() {
             due = due.min(opened + self.config.linger - now);
@@ -218,15 +223,17 @@ impl Producer {
     /// # Errors
     /// The failure of a record, and [`ErrorKind::Retriable`] after `timeout`.
     pub fn flush(&mut self, clock: &dyn Clock, timeout: Duration) -> Result<()> {
-        let deadline = clock.now() + timeout;
+        let mut time = SteadyTime::new(STEP_MAX);
+        let deadline = time.at(clock.now()) + timeout;
         self.begin_flush();
         while !self.flushed()? {
-            let now = clock.now();
+            let reading = clock.now();
+            let now = time.at(reading);
             if now >= deadline {
                 let message = format!("flush: {} bytes are not acknowledged", self.buffered_bytes());
                 return Err(Error::new(ErrorKind::Retriable, message));
             }
-            self.poll(now, deadline - now)?;
+            self.poll(reading, deadline - now)?;
         }
         Ok(())
     }

@@ -351,6 +351,59 @@ fn batches_behind_an_expired_one_are_repeated_one_by_one() {
     assert_eq!((values(&sent), sent[0].epoch, sent[0].sequence), (vec!["c"], 1, 0));
 }
 
+/// The clock is set back by an hour, at each moment at which something waits for a time.
+#[test]
+fn a_clock_that_is_set_back_prolongs_nothing() {
+    let hour = Duration::from_secs(3_600);
+    let mut bench = Bench::new(&[("linger.ms", "50"), ("request.timeout.ms", "1000"), ("delivery.timeout.ms", "3000")]);
+    bench.now = bench.now + hour * 10;
+    bench.send(0, "a");
+    bench.now = bench.now - hour;
+    bench.step();
+    assert_eq!(bench.seen(), [], "still lingering");
+    bench.advance(50);
+    let lingered = bench.seen();
+    assert_eq!(values(&lingered), ["a"]);
+    bench.script.fail(lingered[0].id);
+    bench.step();
+    bench.now = bench.now - hour;
+    bench.step();
+    bench.advance(200);
+    assert_eq!(values(&bench.seen()), ["a"], "the backoff is over");
+    bench.now = bench.now - hour;
+    bench.step();
+    bench.advance(1_000);
+    bench.advance(200);
+    assert_eq!(values(&bench.seen()), ["a"], "the request was given up after its time");
+    bench.now = bench.now - hour;
+    bench.step();
+    bench.advance(1_000);
+    bench.advance(200);
+    bench.advance(1_000);
+    let error = bench.producer.flushed().expect_err("the batch is given up after its time");
+    assert!(error.report().contains("`delivery.timeout.ms` = 3000"), "{error:?}");
+}
+
+/// A day that the clock is set forward by has not passed for what is on its way.
+#[test]
+fn a_clock_that_is_set_forward_gives_no_batch_up() {
+    let day = Duration::from_secs(86_400);
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "a");
+    let lost = bench.seen();
+    bench.now = bench.now + day;
+    bench.step();
+    assert_eq!(bench.seen(), [], "its request has time left, too");
+    bench.script.fail(lost[0].id);
+    bench.step();
+    bench.now = bench.now + day;
+    bench.step();
+    let again = bench.seen();
+    assert_eq!(values(&again), ["a"]);
+    bench.answer(&again[0], ErrorCode::NONE, 0);
+    assert!(bench.producer.flushed().expect("nothing is given up"));
+}
+
 #[test]
 fn without_idempotence_one_batch_is_on_its_way_so_that_order_holds() {
     let mut bench = Bench::new(&[("enable.idempotence", "false"), ("acks", "1")]);

@@ -108,7 +108,9 @@ impl PartitionGroup {
                 input.idle_until = None;
                 return false;
             }
-            if now < *input.idle_until.get_or_insert(now + max_task_idle) {
+            let until = *input.idle_until.get_or_insert(now + max_task_idle);
+            // Longer than that is left only when the clock was set back.
+            if now < until && until - now <= max_task_idle {
                 return false;
             }
         }

@@ -16,6 +16,9 @@
 //! Tasks that are restored run while others of the thread still restore. An error out of [`StreamThread::run_once`]
 //! ends the thread: its owner throws it away without a commit, and whoever takes its tasks over goes on from the last
 //! one. Nothing here reads a clock or starts anything.
+//!
+//! Punctuations and processors get the wall clock's time as it comes in. Everything that takes time, commits first, is
+//! measured in [`SteadyTime`]: it is what `now` means below [`StreamThread::run_once`].
 
 mod commit;
 mod input;
@@ -43,7 +46,7 @@ use crate::runtime::plan::Plan;
 use crate::runtime::purge::PurgeQueue;
 use crate::runtime::restore::{RestoreProgress, Restorer};
 use crate::runtime::task::ActiveTask;
-use crate::time::Timestamp;
+use crate::time::{SteadyTime, Timestamp};
 
 use commit::Commit;
 use pacing::Pacing;
@@ -51,6 +54,9 @@ use topics::TopicWatch;
 
 /// Counters are published at least so often while the thread runs.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+/// What counts of the time between two steps, at most: longer than a step that processes records should take. A clock
+/// that is set forward by more brings a commit, and ends nothing that is tried again.
+const STEP_MAX: Duration = Duration::from_secs(60);
 /// How long a task that failed with an error that may pass is left alone before it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -104,6 +110,9 @@ struct Failing {
 /// One stream thread. Its owner steps it.
 pub(crate) struct StreamThread {
     plan: Arc<Plan>,
+    time: SteadyTime,
+    /// What the clock says, for punctuations and processors.
+    wall_clock: Timestamp,
     assignment: Vec<TaskAssignment>,
     consumer: Consumer,
     producer: SharedProducer,
@@ -167,6 +176,8 @@ impl StreamThread {
         Ok(Self {
             cache_bytes_max: start::cache_bytes_max(&plan, &assignment),
             uncommitted_bytes_max: start::uncommitted_bytes_max(&plan),
+            time: SteadyTime::new(STEP_MAX),
+            wall_clock: Timestamp::UNKNOWN,
             began: None,
             assignment,
             consumer,
@@ -211,6 +222,8 @@ impl StreamThread {
     /// # Errors
     /// Ends the thread. A panic of user code is an error that names the record it happened on.
     pub(crate) fn run_once(&mut self, now: Timestamp) -> Result<()> {
+        self.wall_clock = now;
+        let now = self.time.at(now);
         let outcome = match panics::catch(|| Ok(self.step(now))) {
             Ok(outcome) => outcome,
             Err(panic) => Err(self.at_current_record(panic)),
@@ -252,7 +265,7 @@ impl StreamThread {
             return self.commit_step(now);
         }
         let processed = self.process(now)?;
-        let punctuated = self.punctuate(now)?;
+        let punctuated = self.punctuate()?;
         let committed = self.commit_if_due(now)?;
         self.idle = processed == 0 && !punctuated && !committed;
         self.pacing.round_ended(punctuated || committed);
@@ -267,7 +280,7 @@ impl StreamThread {
         let mut wait = self.plan.config.runtime.poll.min(self.producer.borrow().next_wakeup(now));
         for running in &self.tasks {
             if let Some(due) = running.task.next_punctuation() {
-                wait = wait.min(due - now);
+                wait = wait.min(due - self.wall_clock);
             }
             if let Some(failing) = running.failing {
                 wait = wait.min(failing.retry_at - now);
@@ -290,7 +303,7 @@ impl StreamThread {
                 continue;
             }
             self.current = Some(index);
-            let outcome = running.task.process(self.pacing.records(), now);
+            let outcome = running.task.process(self.pacing.records(), self.wall_clock);
             self.current = None;
             match outcome {
                 Ok(records) => {
@@ -304,7 +317,8 @@ impl StreamThread {
         Ok(processed)
     }
 
-    fn punctuate(&mut self, now: Timestamp) -> Result<bool> {
+    fn punctuate(&mut self) -> Result<bool> {
+        let now = self.wall_clock;
         let mut punctuated = false;
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];

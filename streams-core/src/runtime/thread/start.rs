@@ -93,7 +93,7 @@ impl StreamThread {
         let plan = Arc::clone(&self.plan);
         let restored = self.restorer.step(now, wait, &|task, spec, rows| plan.open_store(task, spec, rows))?;
         for (task, stores) in restored {
-            self.start_task(task, stores, now)?;
+            self.start_task(task, stores)?;
         }
         if self.restorer.is_done() {
             self.phase = Phase::Running;
@@ -102,7 +102,7 @@ impl StreamThread {
         Ok(())
     }
 
-    fn start_task(&mut self, id: TaskId, stores: Vec<StoreToRestore>, now: Timestamp) -> Result<()> {
+    fn start_task(&mut self, id: TaskId, stores: Vec<StoreToRestore>) -> Result<()> {
         let Some(assignment) = self.assignment.iter().find(|assignment| assignment.task == id).cloned() else {
             return Err(Error::new(ErrorKind::Internal, format!("task {id} is not assigned to this thread")));
         };
@@ -124,7 +124,7 @@ impl StreamThread {
             self.owners.insert(partition.clone(), self.tasks.len());
             inputs.push(Input { partition: partition.clone(), paused: false });
         }
-        task.init(now)?;
+        task.init(self.wall_clock)?;
         for partition in &assignment.inputs {
             self.consumer.resume(partition)?;
         }
