@@ -37,8 +37,9 @@ fn committed(cluster: &Cluster) -> Option<OffsetAndMetadata> {
     answer.into_iter().find_map(|(_, position)| position)
 }
 
+/// Row B57, when others came in the place of what was lost.
 #[test]
-fn an_input_that_lost_its_end_and_was_filled_again_is_noticed() {
+fn b57_an_input_that_lost_its_end_and_was_filled_again_is_noticed() {
     let disk = MemoryDisk::new();
     let broker = start(&disk);
     let cluster = Cluster::over(Arc::clone(&broker), &[("in", 1), ("out", 1)]);
