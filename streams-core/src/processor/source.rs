@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::NodeId;
-use crate::processor::{Output, Sink, TaskContext};
+use crate::processor::{Output, RecordPosition, Sink, TaskContext};
 use crate::record::{Headers, Record};
 use crate::serde::SerdeRef;
 use crate::time::Timestamp;
@@ -56,6 +56,10 @@ pub struct TypedSource<K, V> {
     extractor: Option<TimestampExtractor<K, V>>,
     key: Option<K>,
     value: Option<V>,
+    /// Whether the slots hold the record at `decoded_at`, which was decoded for its time and not processed since. Partitions
+    /// of several topics share a source, so the next record is not always the last one decoded.
+    is_decoded: bool,
+    decoded_at: Option<RecordPosition>,
     output: Output<dyn Sink<K, V>>,
 }
 
@@ -68,7 +72,25 @@ impl<K: 'static, V: 'static> TypedSource<K, V> {
         extractor: Option<TimestampExtractor<K, V>>,
         output: Output<dyn Sink<K, V>>,
     ) -> Self {
-        Self { node, keys, values, extractor, key: None, value: None, output }
+        let (key, value, decoded_at) = (None, None, None);
+        Self { node, keys, values, extractor, key, value, is_decoded: false, decoded_at, output }
+    }
+
+    /// Takes note of the record whose time was asked for.
+    fn keep_decoded(&mut self, task: &TaskContext) {
+        self.is_decoded = true;
+        match (&mut self.decoded_at, task.position()) {
+            (Some(at), Some(position)) if Arc::ptr_eq(&at.topic_partition.topic, &position.topic_partition.topic) => {
+                at.topic_partition.partition = position.topic_partition.partition;
+                at.offset = position.offset;
+            }
+            (at, position) => *at = position.cloned(),
+        }
+    }
+
+    /// Whether the slots hold the record in hand; once.
+    fn take_decoded(&mut self, task: &TaskContext) -> bool {
+        std::mem::take(&mut self.is_decoded) && self.decoded_at.is_some() && self.decoded_at.as_ref() == task.position()
     }
 
     /// Decodes into the slots. False when the record is dropped.
@@ -119,16 +141,20 @@ impl<K: 'static, V: 'static> SourceNode for TypedSource<K, V> {
         partition_time: Timestamp,
         task: &mut TaskContext,
     ) -> Result<Option<Timestamp>> {
-        let Some(extractor) = self.extractor.clone() else {
+        if self.extractor.is_none() {
             if raw.timestamp < Timestamp(0) {
                 return Err(negative_timestamp(raw.timestamp, task));
             }
             return Ok(Some(raw.timestamp));
-        };
+        }
+        self.is_decoded = false;
         if !self.decode(raw, task)? {
             return Ok(None);
         }
-        let (Some(key), Some(value)) = (&self.key, &self.value) else { return Ok(None) };
+        self.keep_decoded(task);
+        let (Some(extractor), Some(key), Some(value)) = (&self.extractor, &self.key, &self.value) else {
+            return Ok(None);
+        };
         let timestamp = extractor(Record::new(key, value, raw.timestamp).with_headers(raw.headers), partition_time);
         if timestamp < Timestamp(0) {
             task.drop_record(self.node, "its timestamp extractor gave a negative timestamp");
@@ -139,7 +165,7 @@ impl<K: 'static, V: 'static> SourceNode for TypedSource<K, V> {
 
     #[inline]
     fn process(&mut self, raw: RawRecord<'_>, timestamp: Timestamp, task: &mut TaskContext) -> Result<()> {
-        if !self.decode(raw, task)? {
+        if !self.take_decoded(task) && !self.decode(raw, task)? {
             return Ok(());
         }
         let (Some(key), Some(value)) = (&self.key, &self.value) else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::ids::{Offset, Partition, TopicPartition};
 use crate::processor::{RecordCollector, SinkTopic};
 use crate::protocol::batch::{BatchBuilder, BatchOptions, Compression, ControlRecord, ControlType};
 use crate::record::Headers;
+use crate::serde::{Serde, SerdeRef};
 use crate::testing::support::add_processor;
 use crate::time::Timestamp;
 use crate::topology::{SinkOptions, SourceOptions, TopologyBuilder};
@@ -143,6 +145,55 @@ fn records_of_two_partitions_go_by_time_whatever_the_step(#[case] step: usize) {
     assert_eq!(committed(&mut task), ["a-3 4 9", "b-3 4 8"]);
     assert!(!task.is_commit_needed());
     assert!(committed(&mut task).is_empty());
+}
+
+/// Counts what it decodes.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Serde<String> for Counting {
+    fn serialize(&self, value: &String, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+
+    fn deserialize(&self, bytes: &[u8]) -> Result<String> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+/// Partitions of two topics may share the slots of one source: each record is decoded again only if the other was between.
+#[rstest]
+#[case::one_topic(&["a"], 4)]
+#[case::two_topics(&["a", "b"], 14)]
+fn an_extractor_does_not_decode_records_twice(#[case] topics: &[&str], #[case] decoded_max: usize) {
+    let values = Arc::new(Counting::default());
+    let mut builder = TopologyBuilder::new();
+    let source = SourceOptions::<(), String> {
+        values: Arc::clone(&values) as SerdeRef<String>,
+        extractor: Some(Arc::new(|record, _| record.timestamp)),
+        ..SourceOptions::default()
+    };
+    let source = builder.add_source::<(), String>("source", topics, source).unwrap();
+    builder.add_sink::<(), String>("sink", "out", SinkOptions::default(), &[source]).unwrap();
+    let topology = builder.build().unwrap();
+    let lines = Lines::default();
+    let (part, collector) = (&topology.subtopologies()[0], Box::new(lines.clone()));
+    let mut task = ActiveTask::new(&topology, part, Partition(3), &options(), collector, Vec::new(), &|_| 4).unwrap();
+    task.init(Timestamp(0)).unwrap();
+    let mut expected = vec!["a1@1", "a2@3", "a3@5", "a4@7"];
+    add(&mut task, "a", 0, "a1@1 a2@3 a3@5 a4@7");
+    task.set_lag(&partition("a"), Some(0)).unwrap();
+    if topics.len() == 2 {
+        add(&mut task, "b", 0, "b1@2 b2@4 b3@6");
+        task.set_lag(&partition("b"), Some(0)).unwrap();
+        expected = vec!["a1@1", "b1@2", "a2@3", "b2@4", "a3@5", "b3@6", "a4@7"];
+    }
+    while task.process(2, Timestamp(0)).unwrap() > 0 {}
+    assert_eq!(lines.take(), expected.join(" "));
+    let decoded = values.0.load(Ordering::SeqCst);
+    assert!((expected.len()..=decoded_max).contains(&decoded), "decoded {decoded} times");
 }
 
 #[rstest]
