@@ -4,7 +4,7 @@
 //! a test. Nothing below a driver asks for the time.
 //!
 //! A driver reads the wall clock, which may be set. What measures how long something takes turns the readings into
-//! [`SteadyTime`] first; what dates records or fires at a time of day uses them as they are.
+//! `SteadyTime` first; what dates records or fires at a time of day uses them as they are.
 
 use std::fmt;
 use std::ops::{Add, Sub};
