@@ -8,6 +8,8 @@
 
 mod assignment;
 mod epochs;
+#[cfg(test)]
+mod epochs_tests;
 mod fetched;
 mod fetcher;
 #[cfg(test)]
