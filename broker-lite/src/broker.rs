@@ -21,7 +21,7 @@ use crate::builder::BrokerBuilder;
 use crate::config::{BrokerConfig, SyncPolicy};
 use crate::coordinator::offsets::{GroupOffsets, SharedOffsets};
 use crate::coordinator::producer_ids::ProducerIds;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, CATALOGUE};
 use crate::disk::Disk;
 use crate::error::Refusal;
 use crate::handlers;
@@ -295,13 +295,18 @@ impl Broker {
         }
     }
 
+    /// Without all of its committed offsets a broker does not start: it would answer that groups never committed, and
+    /// they would process everything again.
     fn replay_offsets(&self) -> Result<()> {
         let Some(topic) = self.topics.get(names::CONSUMER_OFFSETS) else { return Ok(()) };
         for partition in &topic.partitions {
-            self.offsets.replay(partition).map_err(|code| {
-                let reason = partition.offline_reason().unwrap_or_else(|| code.to_string());
-                let message = format!("read the committed offsets in {partition:?}: {reason}");
-                Error::new(ErrorKind::Corrupt, message)
+            self.offsets.replay(partition).map_err(|error| {
+                let message = format!(
+                    "read the committed offsets in {partition:?}: restore its directory from a backup; or, to start \
+                     without them, take {} out of {CATALOGUE}, and every group begins where its auto.offset.reset says",
+                    names::CONSUMER_OFFSETS
+                );
+                Error::with_source(ErrorKind::Corrupt, message, error)
             })?;
         }
         Ok(())

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use streams_core::protocol::batch::{BatchBuilder, BatchOptions, Batches, Scratch};
-use streams_core::protocol::ErrorCode;
+use streams_core::protocol::batch::{BatchBuilder, BatchError, BatchOptions, Batches, Scratch};
 use streams_core::time::Timestamp;
+use streams_core::{Error, ErrorKind, Result};
 
 use super::offset_records::{CommitKey, CommitValue};
 use crate::topics::partition::{AppendRefusal, Partition};
@@ -45,33 +45,28 @@ impl GroupOffsets {
     /// Rebuilds the positions from the journal.
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub(crate) fn replay(&self, journal: &Partition) -> Result<(), ErrorCode> {
+    /// When the journal cannot be read to its end: positions that are missing would pass for never committed.
+    pub(crate) fn replay(&self, journal: &Partition) -> Result<()> {
         let mut scratch = Scratch::default();
-        let (mut offset, end) = journal.bounds();
-        while offset < end {
-            let read = journal.read(offset, REPLAY_BYTES, true)?;
-            if read.records.is_empty() {
-                break;
+        let mut offset = journal.bounds().map_or(0, |(start, _)| start);
+        loop {
+            let records = journal.read_own(offset, REPLAY_BYTES)?;
+            if records.is_empty() {
+                return Ok(());
             }
-            let before = offset;
-            for batch in Batches::new(&read.records) {
-                let batch = batch.map_err(|error| error.code())?;
+            for batch in Batches::new(&records) {
+                let batch = batch.map_err(|error| undecodable(offset, error))?;
                 offset = batch.next_offset().0;
                 if batch.is_control() {
                     continue;
                 }
-                for record in batch.records(&mut scratch).map_err(|error| error.code())? {
-                    let record = record.map_err(|error| error.code())?;
+                for record in batch.records(&mut scratch).map_err(|error| undecodable(offset, error))? {
+                    let record = record.map_err(|error| undecodable(offset, error))?;
                     let Some(key) = record.key.and_then(CommitKey::decode) else { continue };
                     self.apply(key, record.value.and_then(CommitValue::decode), record.offset.0);
                 }
             }
-            if offset == before {
-                return Err(ErrorCode::CORRUPT_MESSAGE);
-            }
         }
-        Ok(())
     }
 
     /// Writes a commit to the journal.
@@ -157,6 +152,10 @@ impl GroupOffsets {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Positions>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn undecodable(offset: i64, error: BatchError) -> Error {
+    Error::with_source(ErrorKind::Corrupt, format!("decode the batch before offset {offset}"), error)
 }
 
 /// The offsets, shared with the acknowledgements that apply them.

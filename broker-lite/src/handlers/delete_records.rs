@@ -35,7 +35,7 @@ fn delete(topic: &Topic, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCo
     if topic.config.has_policy("compact") && !topic.config.has_policy("delete") {
         return Err(ErrorCode::POLICY_VIOLATION);
     }
-    let (_, high_watermark) = partition.bounds();
+    let (_, high_watermark) = partition.bounds()?;
     let offset = if wanted.offset == HIGH_WATERMARK { high_watermark } else { wanted.offset };
     if offset < 0 || offset > high_watermark {
         return Err(ErrorCode::OFFSET_OUT_OF_RANGE);

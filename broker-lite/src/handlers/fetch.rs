@@ -134,7 +134,7 @@ impl Plan {
         let wanted = &planned.wanted;
         let outcome = planned.found.as_ref().map_err(|code| *code).and_then(|partition| {
             partition.check_epoch(wanted.current_leader_epoch)?;
-            if let Some((epoch, end_offset)) = partition.diverges(wanted.last_fetched_epoch, wanted.fetch_offset) {
+            if let Some((epoch, end_offset)) = partition.diverges(wanted.last_fetched_epoch, wanted.fetch_offset)? {
                 return Ok(PartitionData {
                     diverging_epoch: EpochEndOffset { epoch, end_offset },
                     ..self.empty(wanted.partition, ErrorCode::NONE)

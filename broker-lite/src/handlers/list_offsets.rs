@@ -53,14 +53,14 @@ fn look_up(
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     partition.check_epoch(wanted.current_leader_epoch)?;
     let since = |first: i16| if version >= first { Ok(()) } else { Err(ErrorCode::UNSUPPORTED_VERSION) };
-    let (start, end) = partition.bounds();
+    let (start, end) = partition.bounds()?;
     let none = (-1, -1);
     let (timestamp, offset) = match wanted.timestamp {
         LATEST => (-1, end),
         EARLIEST => (-1, start),
         MAX_TIMESTAMP => {
             since(MAX_TIMESTAMP_SINCE)?;
-            let largest = partition.max_timestamp();
+            let largest = partition.max_timestamp()?;
             if largest.0 < 0 {
                 none
             } else {

@@ -14,7 +14,7 @@ pub(super) fn handle(broker: &Broker, request: OffsetForLeaderEpochRequest) -> O
             let partition = found.as_ref().and_then(|topic| topic.partition(wanted.partition));
             let end = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|partition| {
                 partition.check_epoch(wanted.current_leader_epoch)?;
-                Ok(partition.end_of_epoch(wanted.leader_epoch).unwrap_or((-1, -1)))
+                Ok(partition.end_of_epoch(wanted.leader_epoch)?.unwrap_or((-1, -1)))
             });
             let (error_code, (leader_epoch, end_offset)) = match end {
                 Ok(end) => (ErrorCode::NONE, end),

@@ -3,6 +3,8 @@
 //! The high watermark is the log's visible end. Whoever moves it (an append, or a sync under `fsync`) calls
 //! [`Partition::wake`] after releasing the lock. A log that cannot be opened, or whose sync failed, is offline: it
 //! answers with a storage error and the reason stays for whoever asks. A deleted partition answers that it is unknown.
+//! No question has an answer that would also be an empty log's: who reads it would take every record for processed, or
+//! for never written.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -200,8 +202,8 @@ impl Partition {
     /// # Errors
     /// Out of range, or a storage error.
     pub(crate) fn read(&self, offset: i64, bytes_max: usize, at_least_one: bool) -> Result<PartitionRead, ErrorCode> {
-        let mut state = self.lock();
-        let log = state.log_mut()?;
+        let state = self.lock();
+        let log = state.log()?;
         let (start, end) = (log.start_offset(), log.visible_end());
         let offset = Offset(offset);
         if offset < start || offset > end {
@@ -220,20 +222,34 @@ impl Partition {
         error.code()
     }
 
-    /// The first offset and the high watermark; both 0 while there is no log.
-    pub(crate) fn bounds(&self) -> (i64, i64) {
+    /// Reads for the broker itself: whole batches from the one that contains `offset` on, none at the end.
+    ///
+    /// # Errors
+    /// Why the partition is offline, or which file cannot be read at which byte.
+    pub(crate) fn read_own(&self, offset: i64, bytes_max: usize) -> Result<Bytes> {
         match &*self.lock() {
-            State::Online(log) => (log.start_offset().0, log.visible_end().0),
-            _ => (0, 0),
+            State::Online(log) => Ok(log.read(Offset(offset), bytes_max, log.visible_end(), true)?),
+            State::Offline(reason) => Err(Error::new(ErrorKind::Corrupt, reason.clone())),
+            State::Deleted => Err(Error::new(ErrorKind::Closed, "the topic was deleted")),
         }
     }
 
+    /// The first offset and the high watermark.
+    ///
+    /// # Errors
+    /// A storage error while the partition is offline.
+    pub(crate) fn bounds(&self) -> Result<(i64, i64), ErrorCode> {
+        let state = self.lock();
+        let log = state.log()?;
+        Ok((log.start_offset().0, log.visible_end().0))
+    }
+
     /// The largest timestamp of any record.
-    pub(crate) fn max_timestamp(&self) -> Timestamp {
-        match &*self.lock() {
-            State::Online(log) => log.max_timestamp(),
-            _ => Timestamp::UNKNOWN,
-        }
+    ///
+    /// # Errors
+    /// A storage error while the partition is offline.
+    pub(crate) fn max_timestamp(&self) -> Result<Timestamp, ErrorCode> {
+        Ok(self.lock().log()?.max_timestamp())
     }
 
     /// The first visible record at or after a time, as (timestamp, offset).
@@ -241,8 +257,8 @@ impl Partition {
     /// # Errors
     /// A storage error.
     pub(crate) fn offset_at(&self, time: Timestamp) -> Result<Option<(i64, i64)>, ErrorCode> {
-        let mut state = self.lock();
-        let log = state.log_mut()?;
+        let state = self.lock();
+        let log = state.log()?;
         let found = log.offset_for_timestamp(time).map_err(|error| self.read_error(&error))?;
         Ok(found.map(|(offset, timestamp)| (timestamp.0, offset.0)))
     }
@@ -275,17 +291,23 @@ impl Partition {
     }
 
     /// The largest epoch up to `epoch` and where it ended.
-    pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        let (_, end) = self.bounds();
-        self.epochs.end_of(epoch, end)
+    ///
+    /// # Errors
+    /// A storage error while the partition is offline.
+    pub(crate) fn end_of_epoch(&self, epoch: i32) -> Result<Option<(i32, i64)>, ErrorCode> {
+        let (_, end) = self.bounds()?;
+        Ok(self.epochs.end_of(epoch, end))
     }
 
     /// Where a client that read up to `offset` in `epoch` has to go back to, if its records are gone.
-    pub(crate) fn diverges(&self, epoch: i32, offset: i64) -> Option<(i32, i64)> {
+    ///
+    /// # Errors
+    /// A storage error while the partition is offline.
+    pub(crate) fn diverges(&self, epoch: i32, offset: i64) -> Result<Option<(i32, i64)>, ErrorCode> {
         if epoch == NO_EPOCH {
-            return None;
+            return Ok(None);
         }
-        self.end_of_epoch(epoch).filter(|(known, end)| *known < epoch || *end < offset)
+        Ok(self.end_of_epoch(epoch)?.filter(|(known, end)| *known < epoch || *end < offset))
     }
 
     /// Takes a place in the sync queue; false when it has one already.
@@ -390,6 +412,14 @@ fn open_existing(place: &Place<'_>, config: LogConfig, now: Timestamp) -> Result
 }
 
 impl State {
+    fn log(&self) -> Result<&Log, ErrorCode> {
+        match self {
+            Self::Online(log) => Ok(log),
+            Self::Offline(_) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Self::Deleted => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        }
+    }
+
     fn log_mut(&mut self) -> Result<&mut Log, ErrorCode> {
         match self {
             Self::Online(log) => Ok(log),

@@ -10,9 +10,11 @@ mod connections;
 mod directory;
 mod fetches;
 mod names;
+mod offline;
 mod offsets;
 mod produces;
 #[path = "../support/mod.rs"]
 mod program;
+mod stepped;
 mod storage;
 mod support;

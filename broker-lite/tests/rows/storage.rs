@@ -1,75 +1,17 @@
 //! Disks that are full, fail or forget: what clients see of it, and that the rest goes on.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use broker_lite::disk::memory::{Crash, Fault, MemoryDisk};
-use broker_lite::disk::Disk as _;
-use broker_lite::{Broker, Context, Reply, SyncPolicy};
-use streams_core::protocol::messages::fetch::{FetchResponse, PartitionData};
-use streams_core::protocol::messages::produce::{PartitionProduceResponse, ProduceResponse};
+use broker_lite::{Broker, SyncPolicy};
 use streams_core::protocol::messages::topics::CreateTopicsResponse;
-use streams_core::protocol::{ErrorCode, Request, Response};
-use streams_core::{Error, Timestamp};
+use streams_core::protocol::ErrorCode;
+use streams_core::Timestamp;
 
 use crate::connections::Logged;
+use crate::stepped::*;
 use crate::support::*;
-
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
-
-/// A broker that is stepped, on a disk that fails when told to.
-struct Stepped(Broker);
-
-impl Stepped {
-    fn over(disk: &MemoryDisk, sync: SyncPolicy) -> Self {
-        Self(Broker::builder().disk(Arc::new(disk.clone())).sync(sync).open().unwrap())
-    }
-
-    fn ask<R: TryFrom<Response, Error = Error>>(&self, request: impl Into<Request>, now: Timestamp) -> R {
-        let request = request.into();
-        let context = Context::latest(request.api_key());
-        let response = match self.0.handle(&context, request, now) {
-            Reply::Now(response) => response,
-            Reply::Later(ticket) => {
-                self.0.sync();
-                ticket.try_take().expect("a sync answers it")
-            }
-            Reply::Close(error) => panic!("{error}"),
-        };
-        R::try_from(response).unwrap()
-    }
-
-    fn create(&self, topic: &str, configs: &[(&str, &str)]) {
-        let answer: CreateTopicsResponse = self.ask(create_request(topic, configs), NOW);
-        assert_eq!(answer.topics[0].error_code, ErrorCode::NONE);
-    }
-
-    fn produce(&self, topic: &str, value: &str) -> PartitionProduceResponse {
-        self.produce_at(topic, value, NOW)
-    }
-
-    fn produce_at(&self, topic: &str, value: &str, now: Timestamp) -> PartitionProduceResponse {
-        let mut answer: ProduceResponse = self.ask(produce_request(&[(topic, 0, batch(value))], -1), now);
-        answer.responses.remove(0).partition_responses.remove(0)
-    }
-
-    fn fetch(&self, topic: &str) -> PartitionData {
-        let mut answer: FetchResponse = self.ask(fetch_request(topic, 0, 0), NOW);
-        answer.responses.remove(0).partitions.remove(0)
-    }
-}
-
-/// The files of partition 0 of the only topic with this one's records, by suffix.
-fn segment_of(disk: &MemoryDisk, value: &str) -> PathBuf {
-    let topics = disk.list(Path::new("/data/topics")).unwrap();
-    let paths = topics.iter().map(|id| PathBuf::from(format!("/data/topics/{id}/0/00000000000000000000.log")));
-    let holds = |path: &PathBuf| {
-        let content = disk.content(path).unwrap_or_default();
-        content.windows(value.len()).any(|window| window == value.as_bytes())
-    };
-    paths.into_iter().find(holds).expect("the record is somewhere")
-}
 
 /// B107: the refusal says why and passes with its cause, readers notice nothing, and no part of the batch stays.
 #[rstest::rstest]
@@ -168,7 +110,7 @@ fn a_failing_read_is_that_fetch_s_alone(#[case] damage: fn(&MemoryDisk, &Path)) 
     assert_eq!(broker.produce("broken", "v").error_code, ErrorCode::NONE, "writing goes on");
 }
 
-/// B98: the broker says what it cut off after a crash, and starts.
+/// B98: the broker warns of what it cut off after a crash, and starts.
 #[test]
 fn a_torn_tail_is_reported_at_start() {
     let dir = tempfile::tempdir().unwrap();
