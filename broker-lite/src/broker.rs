@@ -158,8 +158,10 @@ impl Broker {
     /// Deletes what is too old or too much, and compacts. To be called now and then, from one thread; takes as long as
     /// the disk does.
     pub fn maintain(&self, now: Timestamp) {
-        for topic in self.topics.all() {
-            topic.partitions.iter().for_each(|partition| partition.maintain(now));
+        for partition in self.topics.all().iter().flat_map(|topic| &topic.partitions) {
+            // Only what is durable goes, and under `os` nothing else makes the newest records so.
+            self.sync_now(partition);
+            partition.maintain(now);
         }
     }
 
@@ -174,6 +176,15 @@ impl Broker {
         let _one_at_a_time = self.sync_round.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_data_dir();
         self.sync_queue.take().run(&self.failure, run)
+    }
+
+    /// Syncs one partition, outside of the rounds but not beside one: of two syncs of a file at the same time only one
+    /// would learn that it failed.
+    pub(crate) fn sync_now(&self, partition: &Partition) {
+        let _one_at_a_time = self.sync_round.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = partition.sync() {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        }
     }
 
     /// Why a log had to stop, if one did: a sync failed, and what the disk holds is unknown until a restart verifies it;

@@ -4,6 +4,9 @@
 //! answers. A waiter registers *after* its appends marked their partitions dirty, so its data is in the same round or
 //! in one that already ended: rounds run one after the other. What arrives during a round waits for the next, which is
 //! where the grouping comes from.
+//!
+//! Under `os` nobody waits, and only closed segments are synced, each once: only what is durable can be deleted or
+//! compacted, and need not be read at the next start.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -74,7 +77,8 @@ impl SyncQueue {
 
     /// Notes that a partition has unsynced data.
     pub(crate) fn mark_dirty(&self, partition: &Arc<Partition>) {
-        if self.policy == SyncPolicy::Os || !partition.enter_sync_queue() {
+        let is_due = self.policy != SyncPolicy::Os || partition.has_dirty_segment();
+        if !is_due || !partition.enter_sync_queue() {
             return;
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,8 +16,10 @@ pub(super) fn handle(broker: &Broker, request: DeleteRecordsRequest) -> DeleteRe
     let topics = request.topics.into_iter().map(|topic| {
         let found = broker.topics().get(&topic.name);
         let partitions = topic.partitions.iter().map(|wanted| {
-            let outcome =
-                found.as_ref().ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).and_then(|topic| delete(topic, wanted));
+            let outcome = found
+                .as_ref()
+                .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                .and_then(|topic| delete(broker, topic, wanted));
             let (low_watermark, error_code) = match outcome {
                 Ok(low_watermark) => (low_watermark, ErrorCode::NONE),
                 Err(code) => (-1, code),
@@ -30,7 +32,7 @@ pub(super) fn handle(broker: &Broker, request: DeleteRecordsRequest) -> DeleteRe
     DeleteRecordsResponse { topics: topics.collect(), ..DeleteRecordsResponse::default() }
 }
 
-fn delete(topic: &Topic, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCode> {
+fn delete(broker: &Broker, topic: &Topic, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCode> {
     let partition = topic.partition(wanted.partition_index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     if topic.config.has_policy("compact") && !topic.config.has_policy("delete") {
         return Err(ErrorCode::POLICY_VIOLATION);
@@ -39,6 +41,10 @@ fn delete(topic: &Topic, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCo
     let offset = if wanted.offset == HIGH_WATERMARK { high_watermark } else { wanted.offset };
     if offset < 0 || offset > high_watermark {
         return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+    }
+    if !broker.sync_queue().awaits_sync() {
+        // Readers see more than what is durable, and only durable segments can be removed.
+        broker.sync_now(partition);
     }
     partition.delete_records(offset)
 }

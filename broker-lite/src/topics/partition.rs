@@ -41,6 +41,8 @@ pub(crate) struct Partition {
     state: Mutex<State>,
     waiters: Waiters,
     is_in_sync_queue: AtomicBool,
+    /// At the last append, a closed segment was not durable yet.
+    has_dirty_segment: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -128,6 +130,7 @@ impl Partition {
             state: Mutex::new(state),
             waiters: Waiters::default(),
             is_in_sync_queue: AtomicBool::new(false),
+            has_dirty_segment: AtomicBool::new(false),
         }
     }
 
@@ -181,6 +184,7 @@ impl Partition {
         }
         let log = state.log_mut()?;
         let appended = log.append(batch, &context).map_err(|error| self.refusal(&error))?;
+        self.has_dirty_segment.store(log.closed_segment_is_dirty(), Ordering::SeqCst);
         Ok(Appended {
             base_offset: appended.base_offset.0,
             log_append_time_ms: appended.log_append_time.0,
@@ -315,6 +319,12 @@ impl Partition {
         !self.is_in_sync_queue.swap(true, Ordering::SeqCst)
     }
 
+    /// Whether a closed segment waits for a sync: until then it can be neither deleted nor compacted, its file stays
+    /// open, and the next start reads it.
+    pub(crate) fn has_dirty_segment(&self) -> bool {
+        self.has_dirty_segment.load(Ordering::SeqCst)
+    }
+
     /// Makes what was appended durable, without holding the lock while the disk works, and wakes readers. Returns why
     /// the log stopped, if it did.
     pub(crate) fn sync(&self) -> Option<String> {
@@ -344,8 +354,8 @@ impl Partition {
         }
     }
 
-    /// Deletes old segments, compacts, and forgets silent producers. Compaction works beside appends and reads; calls
-    /// must not overlap.
+    /// Deletes old segments, compacts, and forgets silent producers; what is not durable stays. Compaction works beside
+    /// appends and reads; calls must not overlap.
     pub(crate) fn maintain(&self, now: Timestamp) {
         let task = match &mut *self.lock() {
             State::Online(log) => {

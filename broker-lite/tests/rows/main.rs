@@ -18,3 +18,4 @@ mod program;
 mod stepped;
 mod storage;
 mod support;
+mod upkeep;
