@@ -181,8 +181,12 @@ impl Log {
         };
         let originals = self.segments.splice(first..first + group.originals.len(), [replacement]);
         let originals: Vec<Segment> = originals.collect();
+        // The manifest must not promise the bytes of a segment that is replaced.
+        let durable = self.durable;
+        self.durable = durable.replaced_by(facts);
         if let Err(error) = self.store_manifest(Some(facts)) {
             self.segments.splice(first..=first, originals);
+            self.durable = durable;
             return Err(error);
         }
         finish_swap(&*self.disk, &self.dir, &facts).map_err(|error| {

@@ -38,10 +38,18 @@ impl DurableMark {
         let mut facts: Vec<SegmentFacts> =
             segments.iter().filter(|segment| segment.base < self.segment.base).map(Segment::facts).collect();
         let still_there = segments.iter().any(|segment| segment.base == self.segment.base);
-        if still_there && self.segment.bytes > 0 {
+        // One without offsets is the active segment, whose name may not be durable. One without bytes but with offsets
+        // was compacted: without it there would be a hole.
+        if still_there && self.segment.end > self.segment.base {
             facts.push(self.segment);
         }
         facts
+    }
+
+    /// Takes note that the segments of a range, all of them durable, became one.
+    pub(super) fn replaced_by(&self, replacement: SegmentFacts) -> Self {
+        let is_within = (replacement.base..replacement.end).contains(&self.segment.base);
+        Self { end: self.end, segment: if is_within { replacement } else { self.segment } }
     }
 }
 

@@ -221,3 +221,72 @@ fn young_records_wait() {
     log.configure(LogConfig { cleanup_policy: CleanupPolicy { delete: true, compact: false }, ..config() });
     assert_eq!(log.compact(NOW).unwrap(), None, "the policy does not ask for it");
 }
+
+/// A log of which everything is durable but what the last append did: it rolled and wrote, or found the disk full at
+/// its write. Returns how many operations it took.
+fn rolled(disk: &MemoryDisk, full_at: Option<u64>) -> (Log, u64) {
+    let (mut log, _) = open(disk, &LogConfig { segment_bytes: 1000, ..config() }).unwrap();
+    for n in 0..10 {
+        put(&mut log, &[&format!("k={n}")], Compression::None);
+    }
+    sync(&mut log).unwrap();
+    log.configure(config());
+    let before = disk.operations();
+    let record = batch_of(&[(Some("k"), Some("active"), NOW.0)], &BatchOptions::default());
+    match full_at {
+        Some(at) => {
+            disk.fail_at(before + at, Fault::NoSpace { written: 0 });
+            log.append(record, &CLIENT).unwrap_err();
+        }
+        None => _ = log.append(record, &CLIENT).unwrap(),
+    }
+    assert_eq!(files(disk).iter().filter(|path| path.ends_with(".log")).count(), 2, "it rolled");
+    (log, disk.operations() - before)
+}
+
+/// The newest segment that is durable may be compacted while the active one behind it is not durable yet: what is then
+/// written down of it must be what is there. A full disk leaves an active segment without a record.
+#[rstest::rstest]
+#[case::power_lost(false, Crash::LoseUnsynced, "9")]
+#[case::killed(false, Crash::KeepAll, "active")]
+#[case::full_disk(true, Crash::KeepAll, "9")]
+fn the_last_durable_segment_is_compacted(#[case] is_full: bool, #[case] crash: Crash, #[case] newest: &str) {
+    let operations = rolled(&MemoryDisk::new(), None).1;
+    let disk = MemoryDisk::new();
+    let (mut log, _) = rolled(&disk, is_full.then_some(operations - 1));
+    let done = log.compact(NOW).unwrap().unwrap();
+    assert!(done.bytes_after < done.bytes_before, "{done:?}");
+    if is_full {
+        log.close().unwrap();
+    } else {
+        drop(log);
+    }
+    let image = disk.crash(crash);
+    let (mut log, recovery) = open(&image, &config()).unwrap();
+    assert_eq!(recovery.truncated, None);
+    assert_eq!(table(&log), BTreeMap::from([("k".to_owned(), newest.to_owned())]));
+    put(&mut log, &["k=after"], Compression::None);
+    sync(&mut log).unwrap();
+    let (log, _) = open(&image.crash(Crash::LoseUnsynced), &config()).unwrap();
+    assert_eq!(table(&log), BTreeMap::from([("k".to_owned(), "after".to_owned())]));
+}
+
+/// Records without a key, from before the topic was compacted, all go; the segment stays, without a byte.
+#[test]
+fn a_last_durable_segment_of_which_nothing_stays() {
+    let disk = MemoryDisk::new();
+    let (mut log, _) =
+        open(&disk, &LogConfig { cleanup_policy: CleanupPolicy { delete: true, compact: false }, ..config() }).unwrap();
+    let without_key = || batch_of(&[(None, Some("v"), NOW.0)], &BatchOptions::default());
+    for _ in 0..5 {
+        log.append(without_key(), &CLIENT).unwrap();
+    }
+    sync(&mut log).unwrap();
+    log.configure(LogConfig { segment_bytes: 300, ..config() });
+    put(&mut log, &["k=1"], Compression::None);
+    assert_eq!(log.compact(NOW).unwrap().map(|done| done.bytes_after), Some(0));
+    drop(log);
+    let (log, recovery) = open(&disk.crash(Crash::KeepAll), &config()).unwrap();
+    assert_eq!(recovery.truncated, None);
+    assert_eq!((dump(&log).len(), log.end_offset()), (1, Offset(6)));
+}
