@@ -215,7 +215,7 @@ impl CompactionTask {
                     && (facts.end.0 - first.base.0 <= i64::from(i32::MAX) || facts.base == first.base)
             };
             let (originals, after) = rest.split_at(rest.iter().take_while(fits).count());
-            let replacement = self.write_group(originals, &newest).inspect_err(|_| {
+            let replacement = self.write_group(originals, &newest, mapped_to).inspect_err(|_| {
                 remove_cleaned(&*self.disk, &self.dir, &groups);
             })?;
             groups.push(Group { originals: originals.to_vec(), replacement });
@@ -262,7 +262,7 @@ impl CompactionTask {
         Ok((newest, mapped_to))
     }
 
-    fn write_group(&self, originals: &[SegmentFacts], newest: &Newest) -> LogResult<SegmentFacts> {
+    fn write_group(&self, originals: &[SegmentFacts], newest: &Newest, mapped_to: Offset) -> LogResult<SegmentFacts> {
         let (Some(first), Some(last)) = (originals.first(), originals.last()) else {
             return Err(LogError::stopped("a compaction without segments"));
         };
@@ -282,6 +282,7 @@ impl CompactionTask {
             self.each_batch(facts, |header, view| {
                 let rules = Rules {
                     is_newest: &is_newest,
+                    mapped_to,
                     now: self.now,
                     delete_horizon: Timestamp(self.now.0.saturating_add(self.config.delete_retention_ms)),
                     is_sequenced: self.sequenced.contains(&header.last_offset()),
@@ -369,3 +370,6 @@ fn remove_cleaned(disk: &dyn Disk, dir: &Path, groups: &[Group]) {
         let _ = remove_if_exists(disk, &suffixed(&log_path(dir, group.replacement.base), CLEANED_SUFFIX));
     }
 }
+
+#[cfg(test)]
+mod tests;

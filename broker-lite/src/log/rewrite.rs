@@ -16,6 +16,8 @@ use super::batch::{
 pub(super) struct Rules<'a> {
     /// Whether a record with this key has no newer one than at this offset.
     pub(super) is_newest: &'a dyn Fn(&[u8], Offset) -> bool,
+    /// From here on records were not looked at: they stay, tombstones too, and no time begins for them.
+    pub(super) mapped_to: Offset,
     /// Tombstones whose time is before go.
     pub(super) now: Timestamp,
     /// The time of tombstones that have none yet.
@@ -42,7 +44,7 @@ impl Rewriter {
         let bytes = view.as_bytes();
         let Ok(header) = BatchHeader::read(bytes) else { return Ok(()) };
         // Markers stay: they are few, and readers of transactions need them.
-        if header.has(CONTROL_BIT) {
+        if header.has(CONTROL_BIT) || Offset(header.base_offset) >= rules.mapped_to {
             out.extend_from_slice(bytes);
             return Ok(());
         }

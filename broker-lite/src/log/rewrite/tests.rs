@@ -20,6 +20,7 @@ fn rewritten(line: &Value) -> Vec<u8> {
     let kept: BTreeSet<_> = records.iter().map(|record| record["offset"].as_i64()).collect();
     let rules = Rules {
         is_newest: &|_, offset| kept.contains(&Some(offset.0)),
+        mapped_to: Offset(i64::MAX),
         now: Timestamp(0),
         delete_horizon: Timestamp(line["newDeleteHorizonMs"].as_i64().expect("a number")),
         is_sequenced: true,
