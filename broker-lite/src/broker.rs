@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::builder::BrokerBuilder;
 use crate::config::{BrokerConfig, SyncPolicy};
+use crate::coordinator::offset_records::{CommitKey, CommitValue};
 use crate::coordinator::offsets::{GroupOffsets, SharedOffsets};
 use crate::coordinator::producer_ids::ProducerIds;
 use crate::data_dir::{DataDir, CATALOGUE};
@@ -31,7 +32,7 @@ use crate::reply::Reply;
 use crate::syncer::{Failure, SyncQueue};
 use crate::topics::config::TopicConfig;
 use crate::topics::partition::Partition;
-use crate::topics::{names, NewTopic, TopicLimits, Topics};
+use crate::topics::{names, NewTopic, Topic, TopicLimits, Topics};
 
 /// The id of the only broker of the cluster; Kafka's quick start uses it too.
 pub(crate) const NODE_ID: i32 = 1;
@@ -121,7 +122,7 @@ impl Broker {
             has_threads: AtomicBool::new(false),
             config,
         };
-        broker.replay_offsets()?;
+        broker.replay_offsets(now)?;
         Ok(broker)
     }
 
@@ -286,29 +287,30 @@ impl Broker {
         topic.partition(0).cloned().ok_or_else(|| ErrorCode::COORDINATOR_NOT_AVAILABLE.into())
     }
 
-    /// Deletes the committed offsets of a topic that is gone. Nobody waits for it: after a crash they are positions of
-    /// a topic id that does not exist.
-    pub(crate) fn forget_offsets(&self, topic: &str, now: Timestamp) {
-        let keys = self.offsets.keys_of_topic(topic);
-        if keys.is_empty() {
-            return;
-        }
+    /// Deletes the committed offsets of a topic that is gone. Nobody waits for it: what a crash brings back is dropped
+    /// at the next start.
+    pub(crate) fn forget_offsets(&self, topic: &Topic, now: Timestamp) {
+        let keys = self.offsets.keys_of(|name, value| name == &*topic.name && value.is_of(topic.id));
+        self.delete_offsets(keys, now);
+    }
+
+    fn delete_offsets(&self, keys: Vec<CommitKey>, now: Timestamp) {
+        let journal = self.topics.get(names::CONSUMER_OFFSETS).and_then(|topic| topic.partition(0).cloned());
+        let Some(journal) = journal.filter(|_| !keys.is_empty()) else { return };
         let tombstones = keys.into_iter().map(|key| (key, None)).collect();
-        let journaled = self.offsets_journal(now).map_err(|refusal| refusal.code).and_then(|journal| {
-            let commit = GroupOffsets::journal(&journal, tombstones, now).map_err(|refusal| refusal.code)?;
-            self.sync_queue.mark_dirty(&journal);
-            self.sync_queue.nudge();
-            Ok(commit)
-        });
-        match journaled {
-            Ok(commit) => self.offsets.apply_commit(commit),
-            Err(code) => tracing::warn!("offsets of the deleted topic {topic} stay: {code}"),
+        match GroupOffsets::journal(&journal, tombstones, now) {
+            Ok(commit) => {
+                self.sync_queue.mark_dirty(&journal);
+                self.sync_queue.nudge();
+                self.offsets.apply_commit(commit);
+            }
+            Err(refusal) => tracing::warn!("committed offsets of deleted topics stay on disk: {}", refusal.code),
         }
     }
 
     /// Without all of its committed offsets a broker does not start: it would answer that groups never committed, and
     /// they would process everything again.
-    fn replay_offsets(&self) -> Result<()> {
+    fn replay_offsets(&self, now: Timestamp) -> Result<()> {
         let Some(topic) = self.topics.get(names::CONSUMER_OFFSETS) else { return Ok(()) };
         for partition in &topic.partitions {
             self.offsets.replay(partition).map_err(|error| {
@@ -320,6 +322,10 @@ impl Broker {
                 Error::with_source(ErrorKind::Corrupt, message, error)
             })?;
         }
+        // A crash came between the end of their topic and theirs.
+        let is_there =
+            |name: &str, value: &CommitValue| self.topics.get(name).is_some_and(|topic| value.is_of(topic.id));
+        self.delete_offsets(self.offsets.keys_of(|name, value| !is_there(name, value)), now);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use streams_core::time::Timestamp;
 
 use super::offset_records::{CommitKey, CommitValue};
+use crate::data_dir::base64_id;
 use crate::kafka_fixtures as fixtures;
 
 /// Whether a record is written and read here as Kafka does.
@@ -31,15 +32,24 @@ fn is_ours(line: &Value) -> bool {
             assert_eq!(CommitKey::decode(&bytes), None, "{line}");
             false
         }
-        ("groupRecordValue", "OFFSET_COMMIT", Some(3)) => {
-            let value = CommitValue {
+        ("groupRecordValue", "OFFSET_COMMIT", Some(3 | 4)) => {
+            let value = CommitValue::decode(&bytes).expect("it decodes");
+            let expected = CommitValue {
                 offset: json["offset"].as_i64().expect("a number"),
                 leader_epoch: int("leaderEpoch"),
                 metadata: text(&json["metadata"]).to_owned(),
                 commit_timestamp: Timestamp(json["commitTimestamp"].as_i64().expect("a number")),
+                topic_id: value.topic_id,
             };
-            value.encode(&mut ours);
-            assert_eq!((&ours, CommitValue::decode(&bytes)), (&bytes, Some(value)), "{line}");
+            assert_eq!(value, expected, "{line}");
+            match json["topicId"].as_str() {
+                Some(id) => assert_eq!(base64_id(value.topic_id), id),
+                None => assert!(value.topic_id.is_nil(), "{line}"),
+            }
+            if line["version"] == 4 {
+                value.encode(&mut ours);
+                assert_eq!(ours, bytes, "{line}");
+            }
             true
         }
         _ => false,
@@ -70,7 +80,7 @@ fn records_of_coordinators_are_kafkas_or_pinned_as_missing() {
         list += &format!("{kind} {}\n", parts.join(" "));
     }
     expect![[r#"
-        3 keys and values are here, missing:
+        4 keys and values are here, missing:
         CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT key v0
         CONSUMER_GROUP_MEMBER_METADATA key v0
         CONSUMER_GROUP_METADATA key v0
@@ -80,7 +90,7 @@ fn records_of_coordinators_are_kafkas_or_pinned_as_missing() {
         CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA key v0
         GROUP_METADATA key v0 v1 v2 v3 v4
         LEGACY_OFFSET_COMMIT v0
-        OFFSET_COMMIT v0 v1 v2 v4
+        OFFSET_COMMIT v0 v1 v2
         SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT key v0
         SHARE_GROUP_MEMBER_METADATA key v0
         SHARE_GROUP_METADATA key v0

@@ -3,6 +3,14 @@
 //! A commit is one batch in the journal, so it is there as a whole or not at all. It becomes readable when it is as
 //! durable as the policy says; of two commits of one position the later record in the journal wins, live and at start
 //! alike.
+//!
+//! Positions are kept by the name of their topic and are those of one topic id. When a topic is deleted, they go:
+//!
+//! 1. Commits reach the journal only while their topic is in the catalogue (`Topics::hold`).
+//! 2. Deletion takes the topic out of the catalogue, writes tombstones, and only then can the name be taken again: in
+//!    the journal everything of a topic lies before anything of its successor.
+//! 3. A crash can lose the tombstones. Whoever asks gets a position only if it is of the topic that there is now, and
+//!    the next start drops the others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +22,7 @@ use streams_core::{Error, ErrorKind, Result};
 
 use super::offset_records::{CommitKey, CommitValue};
 use crate::topics::partition::{AppendRefusal, Partition};
+use crate::topics::Topic;
 
 /// How many bytes of the journal one step of the replay reads.
 const REPLAY_BYTES: usize = 1 << 20;
@@ -63,7 +72,8 @@ impl GroupOffsets {
                 for record in batch.records(&mut scratch).map_err(|error| undecodable(offset, error))? {
                     let record = record.map_err(|error| undecodable(offset, error))?;
                     let Some(key) = record.key.and_then(CommitKey::decode) else { continue };
-                    self.apply(key, record.value.and_then(CommitValue::decode), record.offset.0);
+                    let value = record.value.map(|bytes| CommitValue::decode(bytes).ok_or_else(|| unknown(&key)));
+                    self.apply(key, value.transpose()?, record.offset.0);
                 }
             }
         }
@@ -115,7 +125,9 @@ impl GroupOffsets {
             }
             None => {
                 if let Some(positions) = groups.get_mut(&group) {
-                    positions.remove(&position);
+                    if positions.get(&position).is_some_and(|known| known.record_offset < record_offset) {
+                        positions.remove(&position);
+                    }
                     if positions.is_empty() {
                         groups.remove(&group);
                     }
@@ -124,11 +136,11 @@ impl GroupOffsets {
         }
     }
 
-    /// The position of a group in one partition.
-    pub(crate) fn get(&self, group: &str, topic: &str, partition: i32) -> Option<CommitValue> {
+    /// The position of a group in one partition of a topic.
+    pub(crate) fn get(&self, group: &str, topic: &Topic, partition: i32) -> Option<CommitValue> {
         let groups = self.lock();
-        let found = groups.get(group)?.get(&(topic.to_owned(), partition))?;
-        Some(found.value.clone())
+        let found = groups.get(group)?.get(&(topic.name.to_string(), partition))?;
+        Some(found.value.clone()).filter(|value| value.is_of(topic.id))
     }
 
     /// Every position of a group, by topic and partition.
@@ -138,12 +150,14 @@ impl GroupOffsets {
         positions.map(|((topic, partition), found)| (topic.clone(), *partition, found.value.clone())).collect()
     }
 
-    /// The keys of every position in a topic, to be deleted with it.
-    pub(crate) fn keys_of_topic(&self, topic: &str) -> Vec<CommitKey> {
+    /// The keys of the positions in topics of which `is_gone` says so, by name and position.
+    pub(crate) fn keys_of(&self, is_gone: impl Fn(&str, &CommitValue) -> bool) -> Vec<CommitKey> {
         let mut keys = Vec::new();
         for (group, positions) in &*self.lock() {
-            for (name, partition) in positions.keys().filter(|(name, _)| name == topic) {
-                keys.push(CommitKey { group: group.clone(), topic: name.clone(), partition: *partition });
+            for ((topic, partition), found) in positions {
+                if is_gone(topic, &found.value) {
+                    keys.push(CommitKey { group: group.clone(), topic: topic.clone(), partition: *partition });
+                }
             }
         }
         keys
@@ -156,6 +170,16 @@ impl GroupOffsets {
 
 fn undecodable(offset: i64, error: BatchError) -> Error {
     Error::with_source(ErrorKind::Corrupt, format!("decode the batch before offset {offset}"), error)
+}
+
+/// Only a later version of this broker writes what this one cannot read; it is no deletion.
+fn unknown(key: &CommitKey) -> Error {
+    let CommitKey { group, topic, partition } = key;
+    let message = format!(
+        "decode the position of group {group:?} in {topic}-{partition}: its format is unknown, start the version that \
+         wrote it"
+    );
+    Error::new(ErrorKind::Corrupt, message)
 }
 
 /// The offsets, shared with the acknowledgements that apply them.

@@ -52,7 +52,6 @@ fn delete(broker: &Broker, wanted: DeleteTopicState, now: Timestamp) -> Result<(
         let message = format!("topic {} belongs to the broker", topic.name);
         return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
     }
-    broker.topics().delete(topic.id)?;
-    broker.forget_offsets(&topic.name, now);
+    broker.topics().delete(topic.id, |topic| broker.forget_offsets(topic, now))?;
     Ok((topic.name.to_string(), topic.id))
 }

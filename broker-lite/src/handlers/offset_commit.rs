@@ -15,8 +15,9 @@ use streams_core::time::Timestamp;
 
 use crate::broker::{Broker, Context};
 use crate::coordinator::offset_records::{CommitKey, CommitValue};
-use crate::coordinator::offsets::GroupOffsets;
+use crate::coordinator::offsets::{GroupOffsets, JournaledCommit};
 use crate::reply::{Reply, Ticket};
+use crate::topics::partition::Partition;
 use crate::topics::Topic;
 
 /// The longest metadata of a position in UTF-16 units, as Kafka counts them: its `offset.metadata.max.bytes`.
@@ -37,6 +38,7 @@ const NO_OFFSET: i64 = -1;
 pub(super) fn handle(broker: &Broker, context: &Context, request: OffsetCommitRequest, now: Timestamp) -> Reply {
     let refusal = check_group(broker, context, &request).err();
     let mut entries = Vec::new();
+    let mut deletable = Vec::new();
     let topics = request.topics.into_iter().map(|wanted| {
         let has_no_id = context.api_version >= TOPIC_IDS_SINCE && wanted.name.is_empty() && wanted.topic_id.is_nil();
         let topic = match has_no_id {
@@ -47,9 +49,11 @@ pub(super) fn handle(broker: &Broker, context: &Context, request: OffsetCommitRe
             let partition_index = position.partition_index;
             let place = place(topic.as_ref(), partition_index);
             let place = place.and_then(|place| refusal.map_or(Ok(place), Err));
-            let error_code = match place.and_then(|place| entry(&request.group_id, place, position, now)) {
-                Ok(entry) => {
+            let entry = place.and_then(|place| Ok((place.1, entry(&request.group_id, place, position, now)?)));
+            let error_code = match entry {
+                Ok((partition, entry)) => {
                     entries.push(entry);
+                    deletable.push(Arc::clone(partition));
                     ErrorCode::NONE
                 }
                 Err(code) => code,
@@ -63,7 +67,7 @@ pub(super) fn handle(broker: &Broker, context: &Context, request: OffsetCommitRe
     if entries.is_empty() {
         return Reply::Now(response.into());
     }
-    store(broker, entries, response, now)
+    store(broker, entries, deletable, response, now)
 }
 
 fn check_group(broker: &Broker, context: &Context, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
@@ -82,15 +86,18 @@ fn check_group(broker: &Broker, context: &Context, request: &OffsetCommitRequest
 
 type Entry = (CommitKey, Option<CommitValue>);
 
-fn place<'a>(topic: Result<&'a Arc<Topic>, &ErrorCode>, index: i32) -> Result<(&'a Topic, i32), ErrorCode> {
+fn place<'a>(
+    topic: Result<&'a Arc<Topic>, &ErrorCode>,
+    index: i32,
+) -> Result<(&'a Topic, &'a Arc<Partition>), ErrorCode> {
     let topic = topic.map_err(|code| *code)?;
     let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-    Ok((topic, partition.index()))
+    Ok((topic, partition))
 }
 
 fn entry(
     group: &str,
-    (topic, partition): (&Topic, i32),
+    (topic, partition): (&Topic, &Arc<Partition>),
     position: OffsetCommitRequestPartition,
     now: Timestamp,
 ) -> Result<Entry, ErrorCode> {
@@ -101,22 +108,27 @@ fn entry(
     if position.committed_offset < NO_OFFSET {
         return Err(ErrorCode::INVALID_REQUEST);
     }
-    let key = CommitKey { group: group.to_owned(), topic: topic.name.to_string(), partition };
+    let key = CommitKey { group: group.to_owned(), topic: topic.name.to_string(), partition: partition.index() };
     let value = CommitValue {
         offset: position.committed_offset,
         leader_epoch: position.committed_leader_epoch,
         metadata,
         commit_timestamp: now,
+        topic_id: topic.id,
     };
     Ok((key, Some(value)))
 }
 
-fn store(broker: &Broker, entries: Vec<Entry>, mut response: OffsetCommitResponse, now: Timestamp) -> Reply {
-    let journaled = broker.offsets_journal(now).map_err(|refusal| refusal.code).and_then(|journal| {
-        let commit = GroupOffsets::journal(&journal, entries, now).map_err(|refusal| refusal.code)?;
-        Ok((journal, commit))
-    });
-    let (journal, commit) = match journaled {
+/// Journals the entries and answers when they are as durable as the policy says. Of a topic that is deleted meanwhile
+/// nothing is kept; what else the request commits is stored, and refused all the same.
+fn store(
+    broker: &Broker,
+    entries: Vec<Entry>,
+    partitions: Vec<Arc<Partition>>,
+    mut response: OffsetCommitResponse,
+    now: Timestamp,
+) -> Reply {
+    let (journal, commit) = match journal(broker, entries, now) {
         Ok(journaled) => journaled,
         Err(code) => {
             fail(&mut response, code);
@@ -136,10 +148,30 @@ fn store(broker: &Broker, entries: Vec<Entry>, mut response: OffsetCommitRespons
             fail(&mut response, ErrorCode::KAFKA_STORAGE_ERROR);
         } else {
             offsets.apply_commit(commit);
+            if partitions.iter().any(|partition| partition.is_deleted()) {
+                fail(&mut response, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            }
         }
         completer.complete(response.into());
     }));
     Reply::Later(ticket)
+}
+
+/// While no topic can be deleted, so that the journal has nothing of a topic after the tombstones of its deletion.
+fn journal(
+    broker: &Broker,
+    entries: Vec<Entry>,
+    now: Timestamp,
+) -> Result<(Arc<Partition>, JournaledCommit), ErrorCode> {
+    let journal = broker.offsets_journal(now).map_err(|refusal| refusal.code)?;
+    let commit = broker.topics().hold(|is_there| {
+        let mut ids = entries.iter().filter_map(|(_, value)| value.as_ref()).map(|value| value.topic_id);
+        if !ids.all(is_there) {
+            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        }
+        GroupOffsets::journal(&journal, entries, now).map_err(|refusal| refusal.code)
+    })?;
+    Ok((journal, commit))
 }
 
 /// Nothing was stored: every position that was accepted fails.

@@ -55,18 +55,21 @@ fn wanted_topic(
     is_by_id: bool,
 ) -> OffsetFetchResponseTopics {
     let OffsetFetchRequestTopics { mut name, topic_id, partition_indexes } = wanted;
-    let mut unknown = None;
-    if topic_id.is_nil() && name.is_empty() && is_by_id {
-        unknown = Some(ErrorCode::UNKNOWN_TOPIC_ID);
-    } else if !topic_id.is_nil() {
-        match broker.topics().get_by_id(topic_id) {
-            Some(topic) => name = topic.name.to_string(),
-            None => unknown = Some(ErrorCode::UNKNOWN_TOPIC_ID),
-        }
+    let is_unnamed = topic_id.is_nil() && name.is_empty() && is_by_id;
+    let topic = match is_unnamed {
+        true => Err(ErrorCode::UNKNOWN_TOPIC_ID),
+        false => broker.topics().resolve(&name, topic_id),
+    };
+    if let (Ok(topic), false) = (&topic, topic_id.is_nil()) {
+        name = topic.name.to_string();
     }
-    let partitions = partition_indexes.into_iter().map(|index| match unknown {
-        Some(error_code) => OffsetFetchResponsePartitions { error_code, ..answer(index, None) },
-        None => answer(index, broker.offsets().get(group, &name, index)),
+    let partitions = partition_indexes.into_iter().map(|index| match &topic {
+        Ok(topic) => answer(index, broker.offsets().get(group, topic, index)),
+        Err(ErrorCode::UNKNOWN_TOPIC_ID) => {
+            OffsetFetchResponsePartitions { error_code: ErrorCode::UNKNOWN_TOPIC_ID, ..answer(index, None) }
+        }
+        // To have committed nothing in a topic that does not exist is no error.
+        Err(_) => answer(index, None),
     });
     let partitions = partitions.collect();
     OffsetFetchResponseTopics { name, topic_id, partitions }
@@ -75,8 +78,9 @@ fn wanted_topic(
 fn every_topic(broker: &Broker, group: &str, is_by_id: bool) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
     for (name, partition, value) in broker.offsets().all(group) {
+        let Some(topic) = broker.topics().get(&name).filter(|topic| value.is_of(topic.id)) else { continue };
         if topics.last().is_none_or(|topic| topic.name != name) {
-            let topic_id = broker.topics().get(&name).filter(|_| is_by_id).map_or(Uuid::nil(), |topic| topic.id);
+            let topic_id = if is_by_id { topic.id } else { Uuid::nil() };
             topics.push(OffsetFetchResponseTopics { name, topic_id, partitions: Vec::new() });
         }
         if let Some(topic) = topics.last_mut() {
@@ -92,6 +96,7 @@ fn answer(partition_index: i32, committed: Option<CommitValue>) -> OffsetFetchRe
         leader_epoch: -1,
         metadata: String::new(),
         commit_timestamp: streams_core::time::Timestamp::UNKNOWN,
+        topic_id: Uuid::nil(),
     });
     OffsetFetchResponsePartitions {
         partition_index,

@@ -216,11 +216,19 @@ impl Topics {
         Ok((topic, wanted))
     }
 
-    /// Deletes a topic: first its entry, then who waits for it, then its data.
+    /// Runs `act` while no topic comes or goes; it is told which ids there are. It may append to partitions, and must
+    /// not ask for topics.
+    pub(crate) fn hold<R>(&self, act: impl FnOnce(&dyn Fn(Uuid) -> bool) -> R) -> R {
+        let catalogue = self.read();
+        act(&|id| catalogue.by_id.contains_key(&id))
+    }
+
+    /// Deletes a topic: first its entry, then who waits for it and what else is kept about it (`forget`), then its data.
+    /// The name can be taken again after that.
     ///
     /// # Errors
     /// When it is unknown or the catalogue cannot be written.
-    pub(crate) fn delete(&self, id: Uuid) -> Result<(), Refusal> {
+    pub(crate) fn delete(&self, id: Uuid, forget: impl FnOnce(&Topic)) -> Result<(), Refusal> {
         let _change = self.change();
         let topic = self.get_by_id(id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
         let remaining = self.all().iter().filter(|other| other.id != id).map(|other| other.stored()).collect();
@@ -233,6 +241,7 @@ impl Topics {
         for partition in &topic.partitions {
             partition.delete();
         }
+        forget(&topic);
         let directory = self.topic_directory(id);
         if let Err(error) = self.data_dir.disk().remove_dir_all(&directory) {
             tracing::warn!("remove {}: {error}; it is removed at the next start", directory.display());

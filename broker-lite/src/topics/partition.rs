@@ -354,6 +354,11 @@ impl Partition {
         }
     }
 
+    /// Whether the topic was deleted.
+    pub(crate) fn is_deleted(&self) -> bool {
+        matches!(&*self.lock(), State::Deleted)
+    }
+
     /// Deletes old segments, compacts, and forgets silent producers; what is not durable stays. Compaction works beside
     /// appends and reads; calls must not overlap.
     pub(crate) fn maintain(&self, now: Timestamp) {

@@ -1,5 +1,7 @@
 //! Committed offsets: what is refused, what is kept verbatim, and what was never committed.
 
+use broker_lite::disk::memory::{Crash, MemoryDisk};
+use broker_lite::SyncPolicy;
 use streams_core::protocol::messages::offsets::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponse,
@@ -8,6 +10,7 @@ use streams_core::protocol::messages::offsets::{
 use streams_core::protocol::ErrorCode;
 use uuid::Uuid;
 
+use crate::stepped::*;
 use crate::support::*;
 
 /// A commit of offset 7 for partition 0 of `orders` by a group without members.
@@ -164,4 +167,56 @@ fn group_ids_are_opaque(#[case] group: &str) {
     commit_one(&mut wire, group);
     let found = fetch(&mut wire, group, "orders", Uuid::nil(), 8);
     assert_eq!((found.committed_offset, found.metadata.as_deref()), (7, Some("note")));
+}
+
+/// A topic of the same name is another topic: a group that read the first one has read nothing of the second.
+#[rstest::rstest]
+fn offsets_of_a_deleted_topic_do_not_come_back(
+    #[values(SyncPolicy::Fsync, SyncPolicy::Os)] sync: SyncPolicy,
+    #[values(Crash::LoseUnsynced, Crash::KeepAll)] crash: Crash,
+    #[values(false, true)] is_made_before_the_crash: bool,
+) {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, sync);
+    for topic in ["orders", "kept"] {
+        broker.create(topic, &[]);
+        assert_eq!(broker.commit(topic, 7), ErrorCode::NONE);
+    }
+    // The commits are durable, as an interval or a clean stop makes them; what follows need not be.
+    broker.0.close();
+    let disk = disk.crash(Crash::KeepAll);
+    let broker = Stepped::over(&disk, sync);
+    broker.delete("orders");
+    if is_made_before_the_crash {
+        broker.create("orders", &[]);
+    }
+    let (broker, disk) = broker.crashed(&disk, crash, sync);
+    if !is_made_before_the_crash {
+        broker.create("orders", &[]);
+    }
+    assert_eq!((broker.committed("orders"), broker.committed("kept")), (-1, 7));
+    let (broker, disk) = broker.crashed(&disk, crash, sync);
+    assert_eq!((broker.committed("orders"), broker.committed("kept")), (-1, 7), "nor at the start after that");
+    assert_eq!(broker.commit("orders", 3), ErrorCode::NONE);
+    broker.0.sync();
+    let (broker, _) = broker.crashed(&disk, Crash::KeepAll, sync);
+    assert_eq!(broker.committed("orders"), 3);
+}
+
+/// A commit whose sync ends after its topic was deleted stores nothing, neither for it nor for its successor.
+#[test]
+fn a_commit_that_outlives_its_topic_is_refused() {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    broker.create("orders", &[]);
+    assert_eq!(broker.commit("orders", 1), ErrorCode::NONE);
+    let late = broker.send(Stepped::commit_request("orders", 7), NOW).expect_err("it waits for its sync");
+    broker.delete("orders");
+    broker.create("orders", &[]);
+    broker.0.sync();
+    let answer = OffsetCommitResponse::try_from(late.try_take().expect("synced")).unwrap();
+    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    assert_eq!(broker.committed("orders"), -1);
+    let (broker, _) = broker.crashed(&disk, Crash::KeepAll, SyncPolicy::Fsync);
+    assert_eq!(broker.committed("orders"), -1);
 }
