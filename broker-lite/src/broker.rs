@@ -103,7 +103,11 @@ impl Broker {
             SyncPolicy::Interval(_) | SyncPolicy::Os => Durability::Os,
         };
         let log_defaults = LogConfig { durability, ..LogConfig::default() };
-        let limits = TopicLimits { topics_max: config.topics_max, partitions_max: config.partitions_max };
+        let limits = TopicLimits {
+            topics_max: config.topics_max,
+            partitions_max: config.partitions_max,
+            tail_bytes_max: config.tail_bytes_max,
+        };
         let topics = Topics::open(Arc::clone(&data_dir), log_defaults, limits, now)?;
         let broker = Self {
             cluster_id: data_dir.cluster_id().to_owned(),

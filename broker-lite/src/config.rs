@@ -72,6 +72,9 @@ pub struct BrokerConfig {
     pub partitions_max: usize,
     /// `fetch.max.bytes`: the most bytes of records in one answer, but for the KIP-74 first batch.
     pub fetch_bytes_max: usize,
+    /// How many bytes of the newest batches stay in memory, in all partitions together, for consumers that keep up. The
+    /// oldest go first.
+    pub tail_bytes_max: usize,
     /// The longest a fetch is parked, whatever it asks for.
     pub fetch_wait_max: Duration,
     /// `log.retention.check.interval.ms`: how often old segments and those worth compacting are looked for.
@@ -90,6 +93,7 @@ impl Default for BrokerConfig {
             topics_max: 10_000,
             partitions_max: 20_000,
             fetch_bytes_max: 55 * 1024 * 1024,
+            tail_bytes_max: 64 * 1024 * 1024,
             fetch_wait_max: Duration::from_secs(60),
             retention_check_interval: Duration::from_secs(300),
             free_bytes_min: 64 * 1024 * 1024,

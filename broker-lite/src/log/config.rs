@@ -81,7 +81,7 @@ pub struct LogConfig {
     pub durability: Durability,
     /// How much of a batch is checked.
     pub validation: Validation,
-    /// How many bytes of the newest batches stay in memory, for consumers that keep up.
+    /// How many bytes of this log's newest batches stay in memory at the most, for consumers that keep up.
     pub tail_bytes_max: usize,
 }
 

@@ -72,6 +72,7 @@ pub use error::{LogError, LogResult};
 pub use recovery::{Recovery, Truncation};
 pub use retention::Removed;
 pub use sync::{SyncTicket, Synced};
+pub use tail::TailBudget;
 
 use index::SegmentIndex;
 use manifest::Manifest;
@@ -160,6 +161,11 @@ impl Log {
     /// Takes new settings, from the next operation on.
     pub fn configure(&mut self, config: LogConfig) {
         self.config = config;
+    }
+
+    /// Keeps the newest batches in memory within what several logs may hold together, besides the limit of this one.
+    pub fn share_tail(&mut self, budget: &Arc<TailBudget>) {
+        self.tail.share(budget);
     }
 
     /// Why the log takes no more appends, when it does not.

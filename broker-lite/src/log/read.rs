@@ -63,7 +63,8 @@ impl Log {
 
     /// `None` when the batches are not in memory.
     fn read_tail(&self, bounds: Bounds) -> Option<Bytes> {
-        let mut chunks = self.tail.from(bounds.from);
+        let tail = self.tail.lock();
+        let mut chunks = tail.from(bounds.from);
         let first = &chunks.next()?.bytes;
         let skipped = first_batch_holding(first, bounds.from);
         let range = skipped..skipped + admitted(&first[skipped..], bounds, 0);

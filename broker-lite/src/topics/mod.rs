@@ -23,7 +23,7 @@ pub(crate) mod partition;
 
 use crate::data_dir::DataDir;
 use crate::error::{storage, Refusal};
-use crate::log::LogConfig;
+use crate::log::{LogConfig, TailBudget};
 use catalogue_file::{StoredCatalogue, StoredPartition, StoredTopic};
 use config::TopicConfig;
 use partition::{Partition, Place};
@@ -63,11 +63,13 @@ struct Catalogue {
     by_id: HashMap<Uuid, Arc<Topic>, FixedState>,
 }
 
-/// How many topics and partitions there can be.
+/// How many topics and partitions there can be, and what they keep in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TopicLimits {
     pub(crate) topics_max: usize,
     pub(crate) partitions_max: usize,
+    /// The bytes of the newest batches of all partitions.
+    pub(crate) tail_bytes_max: usize,
 }
 
 /// A topic to be created.
@@ -88,6 +90,7 @@ pub(crate) struct Topics {
     data_dir: Arc<DataDir>,
     log_defaults: LogConfig,
     limits: TopicLimits,
+    tails: Arc<TailBudget>,
 }
 
 impl Topics {
@@ -102,7 +105,14 @@ impl Topics {
         now: Timestamp,
     ) -> Result<Self> {
         let stored = StoredCatalogue::load(&data_dir)?;
-        let topics = Self { catalogue: RwLock::default(), changes: Mutex::default(), data_dir, log_defaults, limits };
+        let topics = Self {
+            catalogue: RwLock::default(),
+            changes: Mutex::default(),
+            data_dir,
+            log_defaults,
+            limits,
+            tails: Arc::new(TailBudget::new(limits.tail_bytes_max)),
+        };
         topics.remove_leftovers(&stored)?;
         for topic in stored.topics {
             let config = topics.stored_config(&topic);
@@ -318,7 +328,7 @@ impl Topics {
 
     fn place<'a>(&self, topic: &'a str, id: Uuid, index: usize) -> Place<'a> {
         let directory = self.topic_directory(id).join(index.to_string());
-        Place { disk: Arc::clone(self.data_dir.disk()), directory, topic, index }
+        Place { disk: Arc::clone(self.data_dir.disk()), directory, topic, index, tails: Arc::clone(&self.tails) }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Catalogue> {

@@ -18,19 +18,21 @@ use streams_core::{Error, ErrorKind, Offset, Result};
 
 use super::epochs::Epochs;
 use crate::disk::Disk;
-use crate::log::{AppendContext, Log, LogConfig, LogError, Origin, Recovery};
+use crate::log::{AppendContext, Log, LogConfig, LogError, Origin, Recovery, TailBudget};
 use crate::purgatory::Waiters;
 
 /// An epoch that a client does not know.
 const NO_EPOCH: i32 = -1;
 
-/// Where a partition's log lies, and what it is called.
+/// Where a partition's log lies, what it is called, and what it shares with others.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) directory: PathBuf,
     pub(crate) topic: &'a str,
     pub(crate) index: usize,
+    /// What all partitions may keep in memory together.
+    pub(crate) tails: Arc<TailBudget>,
 }
 
 /// One partition.
@@ -97,7 +99,8 @@ impl Partition {
     /// When the disk refuses.
     pub(crate) fn create(place: Place<'_>, config: LogConfig, now: Timestamp) -> Result<Self> {
         let name = format!("{}-{}", place.topic, place.index);
-        let (log, _) = Log::open(place.disk, &place.directory, config, now)?;
+        let (mut log, _) = Log::open(place.disk, &place.directory, config, now)?;
+        log.share_tail(&place.tails);
         Ok(Self::new(name, place.index, Epochs::new(), State::Online(Box::new(log))))
     }
 
@@ -106,7 +109,8 @@ impl Partition {
     pub(crate) fn open(place: Place<'_>, config: LogConfig, epochs: &[(i32, i64)], now: Timestamp) -> Self {
         let name = format!("{}-{}", place.topic, place.index);
         match open_existing(&place, config, now) {
-            Ok((log, recovery)) => {
+            Ok((mut log, recovery)) => {
+                log.share_tail(&place.tails);
                 if let Some(cut) = recovery.truncated {
                     tracing::info!("{name}: {cut}");
                 }

@@ -15,6 +15,7 @@ mod offsets;
 mod produces;
 #[path = "../support/mod.rs"]
 mod program;
+mod reads;
 mod stepped;
 mod storage;
 mod support;
