@@ -60,12 +60,7 @@ fn look_up(
         EARLIEST => (-1, start),
         MAX_TIMESTAMP => {
             since(MAX_TIMESTAMP_SINCE)?;
-            let largest = partition.max_timestamp()?;
-            if largest.0 < 0 {
-                none
-            } else {
-                partition.offset_at(largest)?.unwrap_or(none)
-            }
+            partition.offset_of_max_timestamp()?.unwrap_or(none)
         }
         EARLIEST_LOCAL => {
             since(EARLIEST_LOCAL_SINCE)?;

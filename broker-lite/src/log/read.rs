@@ -150,6 +150,53 @@ impl Log {
         Ok(None)
     }
 
+    /// The first record with the largest timestamp, as far as readers may see: its offset and timestamp. Mostly that is
+    /// the largest of all; when that one is deleted or not visible yet, segments are read.
+    ///
+    /// # Errors
+    /// As for [`Log::read`].
+    pub fn offset_of_max_timestamp(&self) -> LogResult<Option<(Offset, Timestamp)>> {
+        let mut largest = self.max_timestamp();
+        if largest != Timestamp::UNKNOWN {
+            if let Some(found) = self.offset_for_timestamp(largest)? {
+                return Ok(Some(found));
+            }
+        }
+        largest = Timestamp::UNKNOWN;
+        for segment in self.segments.iter().rev() {
+            let is_readable = segment.end > self.log_start && segment.base < self.visible_end();
+            if is_readable && segment.max_timestamp > largest {
+                largest = largest.max(self.max_timestamp_in(segment)?);
+            }
+        }
+        match largest {
+            Timestamp::UNKNOWN => Ok(None),
+            largest => self.offset_for_timestamp(largest),
+        }
+    }
+
+    /// The largest timestamp of a record that readers may see.
+    fn max_timestamp_in(&self, segment: &Segment) -> LogResult<Timestamp> {
+        let file = segment.open(&*self.disk, &self.dir).map_err(|error| self.read_error(segment, 0, error))?;
+        let mut window = Window::new(&*file, segment.bytes, SCAN_BYTES);
+        let (mut largest, mut at) = (Timestamp::UNKNOWN, 0);
+        while at < segment.bytes {
+            let (header, batch) = window.batch(at).map_err(|why| self.damaged(segment, at, why))?;
+            if header.end() > self.visible_end() {
+                break;
+            }
+            // A batch that compaction emptied still has the times of its records.
+            let is_newer = header.count > 0 && header.max_timestamp > largest;
+            if is_newer && Offset(header.base_offset) >= self.log_start {
+                largest = header.max_timestamp;
+            } else if is_newer && header.end() > self.log_start {
+                largest = largest.max(max_timestamp_from(&header, batch, self.log_start)?);
+            }
+            at += to_u64(header.size);
+        }
+        Ok(largest)
+    }
+
     fn find_time_in_active(&self, segment: &Segment, time: Timestamp) -> LogResult<Option<(Offset, Timestamp)>> {
         let up_to = self.visible_end();
         let entry = self.active_index.offset_of(time);
@@ -249,6 +296,24 @@ fn verified(bytes: &[u8], bounds: Bounds, first: Offset, dense: bool) -> Result<
     }
 }
 
+/// The largest timestamp of the records of a batch from `start` on.
+fn max_timestamp_from(header: &BatchHeader, batch: &[u8], start: Offset) -> LogResult<Timestamp> {
+    let mut largest = Timestamp::UNKNOWN;
+    let mut scratch = Scratch::default();
+    let view = BatchView::parse(batch).map_err(|error| undecodable(header, &error))?;
+    for record in view.records(&mut scratch).map_err(|error| undecodable(header, &error))? {
+        let record = record.map_err(|error| undecodable(header, &error))?;
+        if record.offset >= start {
+            largest = largest.max(record.timestamp);
+        }
+    }
+    Ok(largest)
+}
+
+fn undecodable(header: &BatchHeader, error: &BatchError) -> LogError {
+    LogError::corrupt(format!("batch at offset {}: {error}", header.base_offset))
+}
+
 /// The first record of a batch at or after `time`, from `start` on.
 fn first_record_at(
     header: &BatchHeader,
@@ -259,11 +324,10 @@ fn first_record_at(
     if header.max_timestamp < time || header.end() <= start {
         return Ok(None);
     }
-    let undecodable = |error: BatchError| LogError::corrupt(format!("batch at offset {}: {error}", header.base_offset));
     let mut scratch = Scratch::default();
-    let view = BatchView::parse(batch).map_err(undecodable)?;
-    for record in view.records(&mut scratch).map_err(undecodable)? {
-        let record = record.map_err(undecodable)?;
+    let view = BatchView::parse(batch).map_err(|error| undecodable(header, &error))?;
+    for record in view.records(&mut scratch).map_err(|error| undecodable(header, &error))? {
+        let record = record.map_err(|error| undecodable(header, &error))?;
         if record.timestamp >= time && record.offset >= start {
             return Ok(Some((record.offset, record.timestamp)));
         }

@@ -252,12 +252,14 @@ impl Partition {
         Ok((log.start_offset().0, log.visible_end().0))
     }
 
-    /// The largest timestamp of any record.
+    /// The first visible record with the largest timestamp, as (timestamp, offset).
     ///
     /// # Errors
-    /// A storage error while the partition is offline.
-    pub(crate) fn max_timestamp(&self) -> Result<Timestamp, ErrorCode> {
-        Ok(self.lock().log()?.max_timestamp())
+    /// A storage error.
+    pub(crate) fn offset_of_max_timestamp(&self) -> Result<Option<(i64, i64)>, ErrorCode> {
+        let state = self.lock();
+        let found = state.log()?.offset_of_max_timestamp().map_err(|error| self.read_error(&error))?;
+        Ok(found.map(|(offset, timestamp)| (timestamp.0, offset.0)))
     }
 
     /// The first visible record at or after a time, as (timestamp, offset).

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use streams_core::protocol::batch::BatchOptions;
+use broker_lite::disk::memory::MemoryDisk;
+use broker_lite::{Broker, SyncPolicy};
+use streams_core::protocol::batch::{BatchBuilder, BatchOptions};
 use streams_core::protocol::messages::fetch::{FetchResponse, FetchTopic};
 use streams_core::protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
@@ -11,8 +13,7 @@ use streams_core::protocol::messages::topics::{DeleteTopicState, DeleteTopicsReq
 use streams_core::protocol::ErrorCode;
 use streams_core::Timestamp;
 
-use broker_lite::Broker;
-
+use crate::stepped::*;
 use crate::support::*;
 
 fn with_records(count: usize) -> Wire {
@@ -181,7 +182,6 @@ fn offsets_are_listed_by_time(#[case] timestamp: i64, #[case] version: i16, #[ca
 /// Within a batch, too, the record is found and not the batch.
 #[test]
 fn offsets_by_time_are_those_of_records() {
-    use streams_core::protocol::batch::BatchBuilder;
     let mut builder = BatchBuilder::default();
     for time in [100, 300, 200] {
         builder.append(Timestamp(time), Some(b"k"), None).unwrap();
@@ -204,4 +204,41 @@ fn offsets_of_empty_repeated_and_missing_partitions() {
     let unknown = refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(list(&mut wire, "orders", &[(-1, -1), (2, -1)], 7), [unknown; 2]);
     assert_eq!(list(&mut wire, "missing", &[(0, -1)], 7), [unknown]);
+}
+
+/// The largest time among what a reader may have: not among deleted records, nor among those that are not durable yet.
+#[test]
+fn the_largest_time_is_that_of_a_record_that_can_be_read() {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    broker.create("orders", &[("segment.bytes", "1024")]);
+    let at = |time: i64| batch_with(&["v"], Timestamp(time), &BatchOptions::default());
+    // Two records in one batch, of which the first, with the largest time of all, is deleted later.
+    let mut builder = BatchBuilder::default();
+    for time in [900, 700] {
+        builder.append(Timestamp(time), Some(b"k"), None).unwrap();
+    }
+    let both = bytes::Bytes::copy_from_slice(builder.finish(&BatchOptions::default()).unwrap());
+    broker.produce_batch("orders", both, NOW);
+    for time in [100, 500, 300] {
+        broker.produce_batch("orders", at(time), NOW);
+    }
+    let unsynced = produce_request(&[("orders", 0, at(800))], -1);
+    let waiting = broker.send(unsynced, NOW).expect_err("it waits for its sync");
+    assert_eq!(broker.list("orders", -3), found(900, 0));
+    assert_eq!(broker.delete_records("orders", 1), (ErrorCode::NONE, 1));
+    assert_eq!(broker.list("orders", -3), found(700, 1));
+    assert_eq!(broker.delete_records("orders", 2), (ErrorCode::NONE, 2));
+    assert_eq!(broker.list("orders", -3), found(500, 3));
+    broker.0.sync();
+    assert!(waiting.try_take().is_ok());
+    assert_eq!(broker.list("orders", -3), found(800, 5));
+    for _ in 0..30 {
+        broker.produce_batch("orders", at(200), NOW);
+    }
+    assert_eq!(broker.list("orders", -3), found(800, 5), "in a closed segment, too");
+    assert_eq!(broker.delete_records("orders", 6), (ErrorCode::NONE, 6));
+    assert_eq!(broker.list("orders", -3), found(200, 6));
+    assert_eq!(broker.delete_records("orders", 36), (ErrorCode::NONE, 36));
+    assert_eq!(broker.list("orders", -3), NOTHING);
 }
