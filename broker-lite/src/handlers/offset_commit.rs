@@ -169,9 +169,17 @@ fn journal(
         if !ids.all(is_there) {
             return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         }
-        GroupOffsets::journal(&journal, entries, now).map_err(|refusal| refusal.code)
+        GroupOffsets::journal(&journal, entries, now).map_err(|refusal| commit_code(refusal.code))
     })?;
     Ok((journal, commit))
+}
+
+/// What a refusal of the journal is called in the answer to a commit, as in Kafka.
+fn commit_code(code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => ErrorCode::INVALID_COMMIT_OFFSET_SIZE,
+        code => code,
+    }
 }
 
 /// Nothing was stored: every position that was accepted fails.

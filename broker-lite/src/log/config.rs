@@ -53,7 +53,7 @@ pub struct LogConfig {
     pub segment_index_bytes: u64,
     /// `index.interval.bytes`: how many bytes of batches lie between two index entries.
     pub index_interval_bytes: u64,
-    /// `max.message.bytes`: the largest batch.
+    /// `max.message.bytes`: the largest batch of a client.
     pub max_message_bytes: usize,
     /// `retention.ms`; -1 keeps records for ever.
     pub retention_ms: i64,

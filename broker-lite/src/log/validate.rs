@@ -55,7 +55,8 @@ fn check_batch(rest: &[u8], config: &LogConfig, context: &AppendContext) -> LogR
         };
         LogError::refused(code, bad.to_string())
     })?;
-    if header.size > config.max_message_bytes {
+    // What the broker writes itself has its own limits, and must fit in a segment.
+    if context.origin == Origin::Client && header.size > config.max_message_bytes {
         return Err(LogError::refused(
             ErrorCode::MESSAGE_TOO_LARGE,
             format!("the batch has {} bytes, more than max.message.bytes={}", header.size, config.max_message_bytes),

@@ -220,3 +220,23 @@ fn a_commit_that_outlives_its_topic_is_refused() {
     let (broker, _) = broker.crashed(&disk, Crash::KeepAll, SyncPolicy::Fsync);
     assert_eq!(broker.committed("orders"), -1);
 }
+
+/// How many positions with the longest metadata make a commit of this size; `max.message.bytes` is 1 MiB.
+#[rstest::rstest]
+#[case::above_max_message_bytes(600, ErrorCode::NONE)]
+#[case::above_a_segment_of_the_journal(5000, ErrorCode::INVALID_COMMIT_OFFSET_SIZE)]
+fn large_commits_are_stored_or_refused_in_kafkas_words(#[case] positions: usize, #[case] code: ErrorCode) {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
+    broker.create("orders", &[]);
+    let mut request = Stepped::commit_request("orders", 7);
+    request.topics[0].partitions[0].committed_metadata = Some("m".repeat(4096));
+    let position = request.topics[0].partitions[0].clone();
+    request.topics[0].partitions = vec![position; positions];
+    let answer: OffsetCommitResponse = broker.ask(request, NOW);
+    assert!(answer.topics[0].partitions.iter().all(|partition| partition.error_code == code), "{answer:?}");
+    assert_eq!(broker.committed("orders"), if code.is_none() { 7 } else { -1 });
+    broker.0.close();
+    let broker = Stepped::over(&disk.crash(Crash::KeepAll), SyncPolicy::Fsync);
+    assert_eq!(broker.committed("orders"), if code.is_none() { 7 } else { -1 });
+}
