@@ -192,6 +192,18 @@ impl Broker {
         }
     }
 
+    /// Syncs the committed offsets, where commits are answered before that.
+    ///
+    /// # Errors
+    /// A storage error when they are not durable.
+    pub(crate) fn sync_offsets(&self) -> Result<(), ErrorCode> {
+        let Some(topic) = self.topics.get(names::CONSUMER_OFFSETS) else { return Ok(()) };
+        topic.partitions.iter().try_for_each(|partition| {
+            self.sync_now(partition);
+            partition.offline_reason().map_or(Ok(()), |_| Err(ErrorCode::KAFKA_STORAGE_ERROR))
+        })
+    }
+
     /// Why a log had to stop, if one did: a sync failed, and what the disk holds is unknown until a restart verifies it;
     /// or the data directory is gone. Other logs go on; a program that serves should end and be started again.
     pub fn failure(&self) -> Option<String> {

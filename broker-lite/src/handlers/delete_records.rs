@@ -1,4 +1,8 @@
 //! DeleteRecords: moves the start of partitions forward, durably before the answer.
+//!
+//! An application deletes what it committed to have processed. Where commits are answered before they are durable, they
+//! become so before the records go, and so do the records that stay: a crash must not bring back a position before the
+//! deleted records, nor give their offsets to others.
 
 use streams_core::protocol::messages::topics::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse,
@@ -43,7 +47,7 @@ fn delete(broker: &Broker, topic: &Topic, wanted: &DeleteRecordsPartition) -> Re
         return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
     }
     if !broker.sync_queue().awaits_sync() {
-        // Readers see more than what is durable, and only durable segments can be removed.
+        broker.sync_offsets()?;
         broker.sync_now(partition);
     }
     partition.delete_records(offset)

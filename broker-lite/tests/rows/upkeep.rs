@@ -78,3 +78,22 @@ fn closed_segments_are_synced_soon(#[values(SyncPolicy::Fsync, INTERVAL, SyncPol
     let (broker, _) = broker.crashed(&disk, Crash::LoseUnsynced, sync);
     assert!(broker.list("orders", -1).2 >= recovery_point);
 }
+
+/// A purge is durable when it is answered, so what justifies it must have become so before: an application that lost its
+/// last commit and the records since the one before would go on at a gap.
+#[rstest::rstest]
+fn records_go_after_the_offsets_that_passed_them(
+    #[values(SyncPolicy::Fsync, INTERVAL, SyncPolicy::Os)] sync: SyncPolicy,
+) {
+    let disk = MemoryDisk::new();
+    let broker = Stepped::over(&disk, sync);
+    broker.create("orders", &[]);
+    for value in ["a", "b", "c"] {
+        broker.produce("orders", value);
+    }
+    assert_eq!(broker.commit("orders", 2), ErrorCode::NONE);
+    assert_eq!(broker.delete_records("orders", 2), (ErrorCode::NONE, 2));
+    let (broker, _) = broker.crashed(&disk, Crash::LoseUnsynced, sync);
+    assert_eq!((broker.committed("orders"), broker.list("orders", -2).2), (2, 2));
+    assert_eq!(broker.list("orders", -1).2, 3, "what was behind the purged records is there");
+}
