@@ -112,7 +112,7 @@ impl Partition {
             Ok((mut log, recovery)) => {
                 log.share_tail(&place.tails);
                 if let Some(cut) = recovery.truncated {
-                    tracing::info!("{name}: {cut}");
+                    tracing::warn!("{name}: {cut}");
                 }
                 let epochs = Epochs::restarted(epochs, log.end_offset().0);
                 Self::new(name, place.index, epochs, State::Online(Box::new(log)))
