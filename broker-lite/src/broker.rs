@@ -222,6 +222,7 @@ impl Broker {
         for topic in self.topics.all() {
             topic.partitions.iter().for_each(|partition| partition.close());
         }
+        self.sync_queue.finish();
         self.data_dir.release();
     }
 

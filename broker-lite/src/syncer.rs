@@ -51,10 +51,26 @@ pub(crate) type Failure = Arc<Mutex<Option<String>>>;
 /// The sync of one partition.
 pub(crate) type SyncJob = Box<dyn FnOnce() + Send>;
 
+/// How far stopping has come.
+///
+/// ```text
+/// Open ──close──► Closing ──finish──► Closed
+/// ```
+#[derive(Default, PartialEq, Eq)]
+enum Phase {
+    /// The driver runs rounds.
+    #[default]
+    Open,
+    /// The closer runs a last round. Who comes after that is answered by [`SyncQueue::finish`].
+    Closing,
+    /// The logs are closed: whoever comes is answered at once, and finds that.
+    Closed,
+}
+
 #[derive(Default)]
 struct Queue {
     round: Round,
-    is_closed: bool,
+    phase: Phase,
 }
 
 /// Collects the next round.
@@ -88,10 +104,10 @@ impl SyncQueue {
         }
     }
 
-    /// Calls `ack` after the round that covers every append made before this call.
+    /// Calls `ack` after the round that covers every append made before this call, or once the logs are closed.
     pub(crate) fn after_sync(&self, ack: DurableAck) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.is_closed {
+        if queue.phase == Phase::Closed {
             drop(queue);
             ack();
             return;
@@ -114,24 +130,96 @@ impl SyncQueue {
     /// For the driver: waits until there is work. False once closed.
     pub(crate) fn wait(&self) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while queue.round.dirty.is_empty() && queue.round.acks.is_empty() && !queue.is_closed {
+        while queue.round.dirty.is_empty() && queue.round.acks.is_empty() && queue.phase == Phase::Open {
             queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let SyncPolicy::Interval(every) = self.policy else { return !queue.is_closed };
-        let waited = self.work.wait_timeout_while(queue, every, |queue| !queue.is_closed);
+        let SyncPolicy::Interval(every) = self.policy else { return queue.phase == Phase::Open };
+        let waited = self.work.wait_timeout_while(queue, every, |queue| queue.phase == Phase::Open);
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !queue.is_closed
+        queue.phase == Phase::Open
     }
 
-    /// Ends the driver's waits. Later waiters are answered at once; the last round is the closer's to run.
+    /// Ends the driver's waits. The last round is the closer's to run; it closes the logs after that and then calls
+    /// [`Self::finish`].
     pub(crate) fn close(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_closed = true;
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).phase = Phase::Closing;
         self.work.notify_all();
+    }
+
+    /// Answers who came after the last round: their logs are closed, and they find that out.
+    pub(crate) fn finish(&self) {
+        let late = {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.phase = Phase::Closed;
+            std::mem::take(&mut queue.round)
+        };
+        late.acks.into_iter().for_each(|ack| ack());
     }
 }
 
 impl fmt::Debug for SyncQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SyncQueue({})", self.policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use streams_core::protocol::batch::{BatchBuilder, BatchOptions};
+    use streams_core::Timestamp;
+
+    use super::*;
+    use crate::disk::memory::MemoryDisk;
+    use crate::log::{LogConfig, TailBudget};
+    use crate::topics::partition::Place;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn append(partition: &Partition) {
+        let mut builder = BatchBuilder::default();
+        builder.append(NOW, Some(b"k"), Some(b"v")).expect("it fits");
+        let batch = Bytes::copy_from_slice(builder.finish(&BatchOptions::default()).expect("it has a record"));
+        partition.append(batch, NOW).expect("appended");
+    }
+
+    /// A request may append, and reach the queue when the broker is being closed: it is told that its records are
+    /// durable only if they are.
+    #[test]
+    fn no_append_is_acknowledged_without_a_sync_while_the_broker_stops() {
+        let directory = PathBuf::from("/0");
+        let tails = Arc::new(TailBudget::new(0));
+        let place = Place { disk: Arc::new(MemoryDisk::new()), directory, topic: "orders", index: 0, tails };
+        let partition = Arc::new(Partition::create(place, LogConfig::default(), NOW).expect("made"));
+        let queue = SyncQueue::new(SyncPolicy::Fsync);
+        let (acknowledged, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let arrive = || {
+            append(&partition);
+            queue.mark_dirty(&partition);
+            let (acknowledged, refused, partition) = (acknowledged.clone(), refused.clone(), partition.clone());
+            queue.after_sync(Box::new(move || {
+                let outcome = if partition.offline_reason().is_none() { acknowledged } else { refused };
+                outcome.fetch_add(1, Ordering::SeqCst);
+            }));
+        };
+        let answers = || (acknowledged.load(Ordering::SeqCst), refused.load(Ordering::SeqCst));
+        queue.close();
+        arrive();
+        assert_eq!(answers(), (0, 0), "nothing was synced yet");
+        queue.take().run(&Failure::default(), |jobs| jobs.into_iter().for_each(|sync| sync()));
+        assert_eq!((answers(), partition.bounds()), ((1, 0), Ok((0, 1))));
+        arrive();
+        assert_eq!(answers(), (1, 0), "the last round is over");
+        partition.close();
+        queue.finish();
+        assert_eq!(answers(), (1, 1));
+        queue.after_sync(Box::new({
+            let refused = refused.clone();
+            move || _ = refused.fetch_add(1, Ordering::SeqCst)
+        }));
+        assert_eq!(answers(), (1, 2), "nobody waits for what does not come");
     }
 }
