@@ -2,11 +2,12 @@
 //!
 //! The first partition that has data returns at least one whole batch whatever the limits say, so that no consumer
 //! gets stuck at a large batch (KIP-74). A fetch that finds less than `min_bytes` and no error is parked: every
-//! partition it asks for holds it, and the deadline is `max_wait_ms` away. Fetch sessions are declined: every answer
+//! partition it asks for holds it, and the deadline is `max_wait_ms` away. While it waits it counts bytes; it reads again
+//! when there seem to be enough of them, and at its deadline. Fetch sessions are declined: every answer
 //! carries session id 0, and clients then name their partitions each time (KIP-227 allows it). A request that goes on
 //! with a session, whatever its id, is told that there is none.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,7 +48,8 @@ pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> 
         return Reply::Now(read.response.into());
     }
     let (ticket, completer) = Ticket::pair();
-    let delayed = Arc::new(DelayedFetch { plan, bytes_min, completer: Mutex::new(Some(completer)) });
+    let seen = Mutex::new(read.seen);
+    let delayed = Arc::new(DelayedFetch { plan, bytes_min, seen, completer: Mutex::new(Some(completer)) });
     delayed.park(broker, now, wait);
     Reply::Later(ticket)
 }
@@ -75,6 +77,17 @@ struct Read {
     response: FetchResponse,
     bytes: usize,
     has_error: bool,
+    /// For each partition, in the order of the plan.
+    seen: Vec<Seen>,
+}
+
+/// What an attempt found in one partition that it may have to wait for.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// The bytes it got.
+    bytes: usize,
+    /// [`Partition::visible_bytes`] at that moment.
+    visible_bytes: u64,
 }
 
 impl Read {
@@ -113,15 +126,17 @@ impl Plan {
     }
 
     fn read(&self) -> Read {
-        let mut read = Read { response: FetchResponse::default(), bytes: 0, has_error: false };
+        let mut read = Read { response: FetchResponse::default(), bytes: 0, has_error: false, seen: Vec::new() };
         read.response.responses.reserve(self.topics.len());
         for topic in &self.topics {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for planned in &topic.partitions {
                 let left = self.bytes_max.saturating_sub(read.bytes);
-                let data = self.read_partition(planned, left, read.bytes == 0);
-                read.bytes += data.records.as_ref().map_or(0, Bytes::len);
+                let (data, visible_bytes) = self.read_partition(planned, left, read.bytes == 0);
+                let bytes = data.records.as_ref().map_or(0, Bytes::len);
+                read.bytes += bytes;
                 read.has_error |= data.error_code.is_error() || data.diverging_epoch.epoch != NO_EPOCH;
+                read.seen.push(Seen { bytes, visible_bytes });
                 partitions.push(data);
             }
             let name = topic.name.clone();
@@ -130,27 +145,46 @@ impl Plan {
         read
     }
 
-    fn read_partition(&self, planned: &PlannedPartition, left: usize, is_first: bool) -> PartitionData {
+    /// Whether a read may find enough, as far as that can be told without one: never too late, seldom too early. What
+    /// was there at the last read was not enough.
+    fn may_be_enough(&self, seen: &[Seen], bytes_min: usize) -> bool {
+        let mut total = 0_usize;
+        for (planned, seen) in self.topics.iter().flat_map(|topic| &topic.partitions).zip(seen) {
+            let Ok(partition) = &planned.found else { return true };
+            let Ok(visible_bytes) = partition.visible_bytes(planned.wanted.fetch_offset) else { return true };
+            let more = visible_bytes.saturating_sub(seen.visible_bytes);
+            let bytes = seen.bytes.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
+            // A partition of which one answer does not take everything is not waited for.
+            if more > 0 && bytes > usize::try_from(planned.wanted.partition_max_bytes).unwrap_or(0) {
+                return true;
+            }
+            total = total.saturating_add(bytes);
+        }
+        total >= bytes_min
+    }
+
+    /// What is there, and how many bytes were visible then.
+    fn read_partition(&self, planned: &PlannedPartition, left: usize, is_first: bool) -> (PartitionData, u64) {
         let wanted = &planned.wanted;
         let outcome = planned.found.as_ref().map_err(|code| *code).and_then(|partition| {
             partition.check_epoch(wanted.current_leader_epoch)?;
-            if let Some((epoch, end_offset)) = partition.diverges(wanted.last_fetched_epoch, wanted.fetch_offset)? {
-                return Ok(PartitionData {
-                    diverging_epoch: EpochEndOffset { epoch, end_offset },
-                    ..self.empty(wanted.partition, ErrorCode::NONE)
-                });
+            let diverges = partition.diverges(wanted.last_fetched_epoch, wanted.fetch_offset)?;
+            if let Some((epoch, end_offset)) = diverges {
+                let diverging_epoch = EpochEndOffset { epoch, end_offset };
+                return Ok((PartitionData { diverging_epoch, ..self.empty(wanted.partition, ErrorCode::NONE) }, 0));
             }
             let bytes_max = usize::try_from(wanted.partition_max_bytes).unwrap_or(0).min(left);
             let read = partition.read(wanted.fetch_offset, bytes_max, is_first)?;
-            Ok(PartitionData {
+            let data = PartitionData {
                 high_watermark: read.high_watermark,
                 last_stable_offset: read.high_watermark,
                 log_start_offset: read.log_start_offset,
                 records: Some(read.records),
                 ..self.empty(wanted.partition, ErrorCode::NONE)
-            })
+            };
+            Ok((data, read.visible_bytes))
         });
-        outcome.unwrap_or_else(|code| self.empty(wanted.partition, code))
+        outcome.unwrap_or_else(|code| (self.empty(wanted.partition, code), 0))
     }
 
     fn empty(&self, partition_index: i32, error_code: ErrorCode) -> PartitionData {
@@ -169,6 +203,8 @@ impl Plan {
 pub(crate) struct DelayedFetch {
     plan: Plan,
     bytes_min: usize,
+    /// Of the last read.
+    seen: Mutex<Vec<Seen>>,
     completer: Mutex<Option<Completer>>,
 }
 
@@ -183,6 +219,10 @@ impl DelayedFetch {
         broker.purgatory().park(Arc::clone(&self) as Arc<dyn Delayed>, now, wait);
         self.try_complete(false);
     }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Delayed for DelayedFetch {
@@ -190,8 +230,12 @@ impl Delayed for DelayedFetch {
         if self.is_done() {
             return true;
         }
+        if !is_due && !self.plan.may_be_enough(&self.seen(), self.bytes_min) {
+            return false;
+        }
         let read = self.plan.read();
         if !is_due && !read.is_enough(self.bytes_min) {
+            *self.seen() = read.seen;
             return false;
         }
         let completer = self.completer.lock().unwrap_or_else(PoisonError::into_inner).take();

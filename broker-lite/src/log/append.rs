@@ -169,6 +169,7 @@ impl Log {
             segment.extend(&header);
             self.producers.note(&header, Offset(header.base_offset), log_append_time, now);
         }
+        self.appended_bytes += to_u64(bytes.len());
         self.tail.push(Chunk { base, end, bytes }, self.config.tail_bytes_max);
     }
 

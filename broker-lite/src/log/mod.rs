@@ -93,6 +93,8 @@ pub struct Log {
     active_file: Arc<dyn DiskFile>,
     active_index: SegmentIndex,
     tail: Tail,
+    /// Since the log was opened.
+    appended_bytes: u64,
     producers: Producers,
     durable: DurableMark,
     /// In segments that start before it, compaction may have made gaps.
@@ -129,6 +131,15 @@ impl Log {
         match self.config.durability {
             Durability::Fsync => self.durable.end,
             Durability::Os => self.end_offset(),
+        }
+    }
+
+    /// How many bytes became visible since the log was opened. What it grew by is what a reader who was at the visible end
+    /// finds now, or a little more when compaction came in between.
+    pub fn visible_bytes(&self) -> u64 {
+        match self.config.durability {
+            Durability::Fsync => self.durable.appended_bytes,
+            Durability::Os => self.appended_bytes,
         }
     }
 

@@ -114,6 +114,7 @@ impl Log {
             active_file,
             active_index,
             tail: Tail::default(),
+            appended_bytes: 0,
             producers: Producers::default(),
             durable: empty_mark(manifest.recovery_point),
             sparse_to: manifest.sparse_to,
@@ -124,7 +125,7 @@ impl Log {
             stopped: None,
             segments,
         };
-        log.durable = DurableMark::at_end_of(log.active());
+        log.durable = DurableMark::at_end_of(log.active(), 0);
         log.log_start = log.log_start.max(log.segments[0].base).min(log.end_offset());
         log.recover_producers(now)?;
         // A start beyond what a crash left must not apply to the records that will take those offsets.

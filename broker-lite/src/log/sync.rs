@@ -26,11 +26,13 @@ pub(super) struct DurableMark {
     pub(super) end: Offset,
     /// The segment that the end is in, and what it held then.
     pub(super) segment: SegmentFacts,
+    /// How many bytes were appended up to there since the log was opened.
+    pub(super) appended_bytes: u64,
 }
 
 impl DurableMark {
-    pub(super) fn at_end_of(segment: &Segment) -> Self {
-        Self { end: segment.end, segment: segment.facts() }
+    pub(super) fn at_end_of(segment: &Segment, appended_bytes: u64) -> Self {
+        Self { end: segment.end, segment: segment.facts(), appended_bytes }
     }
 
     /// What a manifest may promise of the segments.
@@ -49,7 +51,7 @@ impl DurableMark {
     /// Takes note that the segments of a range, all of them durable, became one.
     pub(super) fn replaced_by(&self, replacement: SegmentFacts) -> Self {
         let is_within = (replacement.base..replacement.end).contains(&self.segment.base);
-        Self { end: self.end, segment: if is_within { replacement } else { self.segment } }
+        Self { segment: if is_within { replacement } else { self.segment }, ..*self }
     }
 }
 
@@ -100,7 +102,7 @@ impl Log {
             files: dirty.filter_map(|segment| segment.file.clone()).collect(),
             names,
             names_changed: self.names_changed,
-            mark: DurableMark::at_end_of(self.active()),
+            mark: DurableMark::at_end_of(self.active(), self.appended_bytes),
         })
     }
 
@@ -150,5 +152,5 @@ impl Log {
 /// The mark of a log that holds nothing yet.
 pub(super) fn empty_mark(base: Offset) -> DurableMark {
     let segment = SegmentFacts { base, end: base, bytes: 0, max_timestamp: Timestamp::UNKNOWN };
-    DurableMark { end: base, segment }
+    DurableMark { end: base, segment, appended_bytes: 0 }
 }

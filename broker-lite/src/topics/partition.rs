@@ -68,6 +68,8 @@ pub(crate) struct PartitionRead {
     pub(crate) high_watermark: i64,
     pub(crate) log_start_offset: i64,
     pub(crate) records: Bytes,
+    /// [`Partition::visible_bytes`] at that moment.
+    pub(crate) visible_bytes: u64,
 }
 
 /// Why a batch was not appended.
@@ -222,7 +224,21 @@ impl Partition {
         } else {
             log.read(offset, bytes_max, end, at_least_one).map_err(|error| self.read_error(&error))?
         };
-        Ok(PartitionRead { high_watermark: end.0, log_start_offset: start.0, records })
+        let visible_bytes = log.visible_bytes();
+        Ok(PartitionRead { high_watermark: end.0, log_start_offset: start.0, records, visible_bytes })
+    }
+
+    /// A count of visible bytes that only grows, for who waits at `offset` for more of them: no byte is read.
+    ///
+    /// # Errors
+    /// As [`Self::read`]: there is no reason to wait.
+    pub(crate) fn visible_bytes(&self, offset: i64) -> Result<u64, ErrorCode> {
+        let state = self.lock();
+        let log = state.log()?;
+        if Offset(offset) < log.start_offset() {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        Ok(log.visible_bytes())
     }
 
     fn read_error(&self, error: &LogError) -> ErrorCode {

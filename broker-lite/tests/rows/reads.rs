@@ -125,3 +125,57 @@ fn the_newest_batches_of_all_partitions_are_in_memory_and_no_others() {
     assert_eq!(from_disk, topics[..from_disk.len()].iter().collect::<Vec<_>>(), "the newest are in memory");
     assert!((15..18).contains(&from_disk.len()), "{from_disk:?}");
 }
+
+/// A consumer that waits for many bytes reads them once and not once for each append.
+#[rstest::rstest]
+fn a_fetch_that_waits_reads_when_there_is_enough(#[values(SyncPolicy::Fsync, SyncPolicy::Os)] sync: SyncPolicy) {
+    const APPENDS: usize = 50;
+    let (broker, disk) = counted(sync, 0);
+    broker.create("orders", &[]);
+    broker.create("other", &[]);
+    broker.produce("orders", "before");
+    let (before, after) = (batch("before").len(), batch("after!").len());
+    let mut request = fetch_request("orders", 0, 0);
+    request.topics.push(fetch_request("other", 1, 0).topics.remove(0));
+    request.max_wait_ms = 60_000;
+    request.min_bytes = i32::try_from(before + APPENDS * after).unwrap();
+    let mut waiting = broker.send(request, NOW).expect_err("it waits for more");
+    disk.take();
+    for _ in 0..APPENDS {
+        waiting = waiting.try_take().expect_err("not enough yet");
+        broker.produce("orders", "after!");
+    }
+    let answer = FetchResponse::try_from(waiting.try_take().expect("enough")).unwrap();
+    let bytes = answer.responses[0].partitions[0].records.as_ref().unwrap().len();
+    assert_eq!(bytes, before + APPENDS * after);
+    let read = disk.take();
+    assert!((bytes..4 * bytes).contains(&read), "{read} bytes were read for {bytes}");
+}
+
+/// Whoever waits learns at once that there is no reason to.
+#[test]
+fn a_fetch_that_waits_is_answered_when_its_offset_is_deleted() {
+    let (broker, _) = counted(SyncPolicy::Os, 0);
+    broker.create("orders", &[]);
+    broker.produce("orders", "v");
+    let wait = |offset| {
+        let mut request = fetch_request("orders", 0, offset);
+        (request.max_wait_ms, request.min_bytes) = (60_000, 10_000);
+        broker.send(request, NOW).expect_err("it waits for more")
+    };
+    let (at_the_start, at_the_end) = (wait(0), wait(1));
+    assert_eq!(broker.delete_records("orders", 1).1, 1);
+    let answer = FetchResponse::try_from(at_the_start.try_take().expect("woken")).unwrap();
+    assert_eq!(answer.responses[0].partitions[0].error_code, streams_core::protocol::ErrorCode::OFFSET_OUT_OF_RANGE);
+    let at_the_end = at_the_end.try_take().expect_err("it still waits");
+    // More than it takes of a partition: there is nothing to wait for.
+    let mut request = fetch_request("orders", 0, 1);
+    (request.max_wait_ms, request.min_bytes) = (60_000, 10_000);
+    request.topics[0].partitions[0].partition_max_bytes = 100;
+    let small = broker.send(request, NOW).expect_err("it waits for more");
+    broker.produce("orders", "w");
+    let small = small.try_take().expect_err("it takes more than one batch");
+    broker.produce("orders", "x");
+    assert!(small.try_take().is_ok());
+    at_the_end.try_take().expect_err("it still waits");
+}
