@@ -103,12 +103,18 @@ impl<K: 'static, V: 'static> Handle<K, V> {
         start: Timestamp,
         decode: impl FnOnce(&[u8]) -> Result<R>,
     ) -> Result<Option<R>> {
-        if start.0 < 0 || !self.shared.layers().is_live(start) {
+        if start.0 < 0 {
             return Ok(None);
         }
         let buffers = &mut *self.shared.buffers.borrow_mut();
         self.encode_window_key(key, start, &mut buffers.key)?;
-        self.read_bytes(&buffers.key, decode)
+        Shared::count(&self.shared.get_count);
+        let mut layers = self.shared.layers();
+        let read = match layers.get_window(&buffers.key, start)? {
+            Some(row) => decode(&row).map(Some),
+            None => return Ok(None),
+        };
+        read.map_err(|error| self.broken_row(error))
     }
 
     #[inline]

@@ -56,6 +56,8 @@ pub(crate) struct Layers {
     /// The headers that the next row in the cache gets.
     next_headers: Option<Box<Headers>>,
     dropped_expired: u64,
+    /// The latest window start that was put; a cache holds it back from `base`.
+    latest_put: Timestamp,
     cache_rows: Rows,
     overlay_rows: Rows,
     engine_rows: Rows,
@@ -87,6 +89,7 @@ impl Layers {
             context_time,
             next_headers: None,
             dropped_expired: 0,
+            latest_put: Timestamp::UNKNOWN,
             cache_rows: Rows::default(),
             overlay_rows: Rows::default(),
             engine_rows: Rows::default(),
@@ -133,6 +136,18 @@ impl Layers {
         }
     }
 
+    /// The newest value of a key in the window that starts there. Rows past the retention are gone, but for those that the
+    /// cache holds, as in Kafka Streams: a result that leaves the cache late still finds the rows that it belongs to.
+    #[inline]
+    pub(crate) fn get_window(&mut self, key: &[u8], start: Timestamp) -> Result<Option<ValueRef<'_>>> {
+        if self.is_live(start) {
+            return self.get(key);
+        }
+        let Some(cache) = &mut self.cache else { return Ok(None) };
+        let index = cache.touch(key);
+        Ok(index.and_then(|index| cache.value(index)).map(ValueRef::Memory))
+    }
+
     /// Writes a row of a key-value store; `None` deletes it.
     #[inline]
     pub(crate) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
@@ -146,9 +161,13 @@ impl Layers {
         }
     }
 
-    /// Writes a row of a window store unless it is past the retention.
+    /// Writes a row of a window store unless it is past the retention. With a cache that is judged when the row leaves it.
     #[inline]
     pub(crate) fn put_window(&mut self, key: &[u8], start: Timestamp, value: Option<&[u8]>) -> Result<()> {
+        self.latest_put = self.latest_put.max(start);
+        if self.cache.is_some() {
+            return self.put(key, value);
+        }
         self.base.stream_time = self.base.stream_time.max(start);
         if !self.is_live(start) {
             self.drop_expired_write(start);
@@ -185,7 +204,8 @@ impl Layers {
     /// `from..=to` without what is past the retention or later than anything put.
     pub(crate) fn live_times(&self, from: Timestamp, to: Timestamp) -> Result<(Timestamp, Timestamp)> {
         let earliest = self.window()?.earliest_live(self.base.stream_time);
-        Ok((from.max(earliest), Timestamp(to.0.min(self.base.stream_time.0))))
+        let latest = self.base.stream_time.max(self.latest_put);
+        Ok((from.max(earliest), to.min(latest)))
     }
 
     fn write_below(&mut self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Result<()> {
@@ -242,10 +262,14 @@ impl Layers {
     }
 
     fn flush_row(&mut self, mut row: DirtyRow<'_>) -> Result<()> {
+        let start = self.base.schema.window().and(split_window_key(row.key)).map(|(_, start)| start);
         let wants_old = self.listener == FlushListener::NewAndOld;
         // Where nobody listens, a deletion of nothing is written like any other row, as in Kafka Streams.
         if wants_old || (row.value.is_none() && self.listener != FlushListener::None) {
-            let old = read_below(&self.overlay, &*self.base.engine, row.key)?;
+            let old = match start {
+                Some(start) if !self.is_live(start) => None,
+                _ => read_below(&self.overlay, &*self.base.engine, row.key)?,
+            };
             if row.value.is_none() && old.is_none() {
                 return Ok(());
             }
@@ -253,6 +277,13 @@ impl Layers {
             self.flushed.push(&mut row, old);
         } else if self.listener == FlushListener::New {
             self.flushed.push(&mut row, None);
+        }
+        if let Some(start) = start {
+            self.base.stream_time = self.base.stream_time.max(start);
+            if !self.is_live(start) {
+                self.drop_expired_write(start);
+                return self.log(row.key, row.value, row.timestamp);
+            }
         }
         self.write_below(row.key, row.value, row.timestamp)
     }
