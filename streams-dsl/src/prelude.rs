@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 pub use streams_core::processor::{Context, Processor, Punctuation, PunctuationType};
-pub use streams_core::serde::{DefaultSerde, Serde};
+pub use streams_core::serde::{DefaultSerde, Nullable, Serde};
 pub use streams_core::state::{KeyValueStore, Stores, WindowStore};
 pub use streams_core::topology::Topology;
 pub use streams_core::{Error, ErrorKind, Headers, Record, Result, Timestamp};
 
-pub use crate::windows::{TimeWindows, Window, Windowed};
+pub use crate::windows::{TimeWindows, UnlimitedWindows, Window, Windowed};
 pub use crate::{
-    Branched, Consumed, Grouped, Joined, KGroupedStream, KStream, KTable, Materialized, Produced, Repartitioned,
-    StoreRef, StreamsBuilder,
+    Branched, Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, Grouped, Joined, KGroupedStream, KStream,
+    KTable, Materialized, Printed, Produced, Repartitioned, StoreRef, StreamsBuilder,
 };
 
 /// A duration of milliseconds.

@@ -29,6 +29,8 @@ pub struct Policy {
     pub product: Option<Product>,
 }
 
+impl Nullable for Policy {}
+
 /// A movement with what is known about its product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InformedMovement {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::ids::NodeId;
 use crate::processor::{Output, RecordPosition, Sink, TaskContext};
 use crate::record::{Headers, Record};
@@ -23,9 +23,9 @@ pub struct RawRecord<'a> {
     pub headers: &'a Headers,
 }
 
-/// Chooses the event time of a record: given the decoded record and the largest timestamp seen on its partition. A
-/// negative result drops the record.
-pub type TimestampExtractor<K, V> = Arc<dyn Fn(Record<'_, K, V>, Timestamp) -> Timestamp + Send + Sync>;
+/// Chooses the event time of a record: given the decoded record and the largest timestamp seen on its partition
+/// ([`Timestamp::UNKNOWN`] before the first). A negative result drops the record; an error ends the run.
+pub type TimestampExtractor<K, V> = Arc<dyn Fn(Record<'_, K, V>, Timestamp) -> Result<Timestamp> + Send + Sync>;
 
 /// The entry of a live graph: one per source node and task.
 pub trait SourceNode {
@@ -33,7 +33,8 @@ pub trait SourceNode {
     /// to be dropped (and was counted).
     ///
     /// # Errors
-    /// When the time is negative and no extractor was given, or the record does not decode and the handler fails.
+    /// When the time is negative and no extractor was given, the extractor fails, or the record does not decode and the
+    /// handler fails.
     fn timestamp(
         &mut self,
         raw: RawRecord<'_>,
@@ -155,7 +156,9 @@ impl<K: 'static, V: 'static> SourceNode for TypedSource<K, V> {
         let (Some(extractor), Some(key), Some(value)) = (&self.extractor, &self.key, &self.value) else {
             return Ok(None);
         };
-        let timestamp = extractor(Record::new(key, value, raw.timestamp).with_headers(raw.headers), partition_time);
+        let record = Record::new(key, value, raw.timestamp).with_headers(raw.headers);
+        let timestamp =
+            extractor(record, partition_time).context(|| format!("{}extract the record's time", place(task)))?;
         if timestamp < Timestamp(0) {
             task.drop_record(self.node, "its timestamp extractor gave a negative timestamp");
             return Ok(None);
@@ -173,9 +176,15 @@ impl<K: 'static, V: 'static> SourceNode for TypedSource<K, V> {
     }
 }
 
+/// The record in hand, for messages.
+#[cold]
+fn place(task: &TaskContext) -> String {
+    task.position().map_or_else(String::new, |position| format!("{position}: "))
+}
+
 #[cold]
 fn negative_timestamp(timestamp: Timestamp, task: &TaskContext) -> Error {
-    let at = task.position().map_or_else(String::new, |position| format!("{position}: "));
+    let at = place(task);
     Error::new(
         ErrorKind::Processing,
         format!(

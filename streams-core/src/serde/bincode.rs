@@ -87,6 +87,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Serde<T> for Bincode<T> {
 #[macro_export]
 macro_rules! bincode_serde {
     ($($type:ty),+ $(,)?) => {$(
+        impl $crate::serde::Nullable for $type {}
+
         impl $crate::serde::DefaultSerde for $type {
             fn default_serde() -> $crate::serde::SerdeRef<Self> {
                 ::std::sync::Arc::new($crate::serde::Bincode::<Self>::new())

@@ -71,6 +71,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Serde<T> for Json<T> {
 #[macro_export]
 macro_rules! json_serde {
     ($($type:ty),+ $(,)?) => {$(
+        impl $crate::serde::Nullable for $type {}
+
         impl $crate::serde::DefaultSerde for $type {
             fn default_serde() -> $crate::serde::SerdeRef<Self> {
                 ::std::sync::Arc::new($crate::serde::Json::<Self>::new())

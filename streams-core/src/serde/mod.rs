@@ -20,7 +20,7 @@ use crate::error::Result;
 
 pub use self::bincode::Bincode;
 pub use self::json::Json;
-pub use self::nullable::OptionSerde;
+pub use self::nullable::{Nullable, OptionSerde};
 pub use self::postcard::Postcard;
 pub use self::primitives::{BoolSerde, BytesSerde, NumberSerde, StringSerde, UnitSerde, UuidSerde};
 pub use self::stored::{ChangeSerde, ChangeSides, ValueAndTimestamp, ValueAndTimestampSerde};

@@ -1,4 +1,4 @@
-//! `Option<T>`: a key or value that can be null, in the bytes of `T`.
+//! What null is: [`Nullable`] by type, [`OptionSerde`] in bytes, which are those of `T`.
 //!
 //! `None` is written as null (a tombstone for tables) and null is read as `None`. Bytes are always a `Some`, also
 //! empty ones: null and empty differ, as in Kafka.
@@ -8,6 +8,88 @@ use std::sync::Arc;
 
 use super::{DefaultSerde, Serde, SerdeRef};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Whether a value is null, known without a serde: `None` is, and everything else is not. Tables need it of what their
+/// operators make, because a row whose value is null is not there.
+///
+/// ```
+/// use streams_core::serde::Nullable;
+///
+/// assert!(Nullable::is_null(&None::<String>));
+/// assert!(!Nullable::is_null(&Some(String::new())));
+/// assert!(!Nullable::is_null(&0));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "it is not known whether a `{Self}` is null",
+    label = "tables hold values of this type, and a null is a row that is not there",
+    note = "write `impl streams_core::serde::Nullable for {Self} {{}}` beside the type; `json_serde!` and its like do so"
+)]
+pub trait Nullable {
+    /// Whether this value stands for null: a serde for the type writes it as null, too.
+    fn is_null(value: &Self) -> bool {
+        let _ = value;
+        false
+    }
+}
+
+impl<T: Nullable> Nullable for Option<T> {
+    fn is_null(value: &Self) -> bool {
+        value.as_ref().is_none_or(T::is_null)
+    }
+}
+
+/// Types of which no value is null.
+macro_rules! never_null {
+    ($($type:ty),+ $(,)?) => {
+        $(impl Nullable for $type {})+
+    };
+}
+
+never_null!(
+    (),
+    bool,
+    char,
+    i8,
+    i16,
+    i32,
+    i64,
+    i128,
+    isize,
+    u8,
+    u16,
+    u32,
+    u64,
+    u128,
+    usize,
+    f32,
+    f64,
+    String,
+    &'static str,
+    bytes::Bytes,
+    uuid::Uuid,
+    std::time::Duration,
+    crate::time::Timestamp,
+);
+
+impl<T: ?Sized> Nullable for Box<T> {}
+impl<T: ?Sized> Nullable for Arc<T> {}
+impl<T> Nullable for Vec<T> {}
+impl<T> Nullable for std::collections::VecDeque<T> {}
+impl<T> Nullable for std::collections::BTreeSet<T> {}
+impl<K, V> Nullable for std::collections::BTreeMap<K, V> {}
+impl<T, S> Nullable for hashbrown::HashSet<T, S> {}
+impl<K, V, S> Nullable for hashbrown::HashMap<K, V, S> {}
+impl<T, const N: usize> Nullable for [T; N] {}
+impl<K> Nullable for super::Windowed<K> {}
+impl<V> Nullable for super::ValueAndTimestamp<V> {}
+
+macro_rules! tuples_are_never_null {
+    ($(($($part:ident)+))+) => {
+        $(impl<$($part),+> Nullable for ($($part,)+) {})+
+    };
+}
+
+tuples_are_never_null!((A)(A B)(A B C)(A B C D)(A B C D E)(A B C D E F)(A B C D E F G)(A B C D E F G H));
 
 /// The serde of `Option<T>` over one of `T`.
 pub struct OptionSerde<T>(SerdeRef<T>);

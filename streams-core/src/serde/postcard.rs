@@ -62,6 +62,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Serde<T> for Postcard<T> {
 #[macro_export]
 macro_rules! postcard_serde {
     ($($type:ty),+ $(,)?) => {$(
+        impl $crate::serde::Nullable for $type {}
+
         impl $crate::serde::DefaultSerde for $type {
             fn default_serde() -> $crate::serde::SerdeRef<Self> {
                 ::std::sync::Arc::new($crate::serde::Postcard::<Self>::new())

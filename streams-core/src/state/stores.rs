@@ -18,6 +18,7 @@ use super::timestamped::TimestampedKeyValueStore;
 use super::timestamped_window::TimestampedWindowStore;
 use super::window::WindowStore;
 use super::StateStore;
+use crate::error::{Error, ErrorKind, Result};
 use crate::serde::{DefaultSerde, SerdeRef};
 use crate::time::duration_ms;
 
@@ -102,6 +103,23 @@ impl StoreSpec {
     /// Whether this is a window store.
     pub fn is_windowed(&self) -> bool {
         self.schema.window().is_some()
+    }
+
+    /// Checks what the program asked for.
+    ///
+    /// # Errors
+    /// When rows would vanish while their window is open.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let Some(window) = self.schema.window() else { return Ok(()) };
+        if window.retention_ms >= window.window_size_ms {
+            return Ok(());
+        }
+        let message = format!(
+            "store {}: its retention of {}ms is shorter than its windows, which are of {}ms: rows would vanish while \
+             their window is open; keep them at least as long",
+            self.name, window.retention_ms, window.window_size_ms
+        );
+        Err(Error::new(ErrorKind::InvalidTopology, message))
     }
 
     /// The engine, if the program chose one; otherwise the application's default holds.
@@ -237,12 +255,12 @@ const fn key_value(values: ValueShape) -> Schema {
 }
 
 fn window(retention: Duration, window_size: Duration, values: ValueShape) -> Schema {
-    Schema { keys: KeyShape::Window(WindowShape::new(retention.max(window_size), window_size)), values }
+    Schema { keys: KeyShape::Window(WindowShape::new(retention, window_size)), values }
 }
 
 /// Begins the description of a store. Methods without an engine in their name leave it to the application's default.
 ///
-/// A retention shorter than the window is raised to it: rows must live as long as their window is open.
+/// A topology refuses a retention shorter than the window: rows must live as long as their window is open.
 #[derive(Debug, Clone, Copy)]
 pub struct Stores;
 

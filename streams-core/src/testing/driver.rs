@@ -22,11 +22,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Partition, TopicPartition};
 use crate::processor::Verdict;
 use crate::protocol::batch::{BatchBuilder, BatchOptions};
-use crate::runtime::task::{ActiveTask, TaskOptions, TaskStore};
+use crate::runtime::task::{ActiveTask, CommittableOffset, TaskOptions, TaskStore};
 use crate::serde::{DefaultSerde, SerdeRef};
 use crate::state::{
-    AnyStore, ChangelogSink, KeyValueStore, StateStore, StoreSpec, TimestampedKeyValueStore, TimestampedWindowStore,
-    WindowStore,
+    AnyStore, ChangelogSink, KeyValueStore, RestoringStore, StateStore, StoreSpec, TimestampedKeyValueStore,
+    TimestampedWindowStore, WindowStore,
 };
 use crate::time::Timestamp;
 use crate::topology::{Subtopology, Topology};
@@ -168,7 +168,8 @@ impl TopologyTestDriver {
 
     /// How many records were dropped, by all tasks: null keys, late records, records a handler passed over.
     pub fn dropped_records(&self) -> u64 {
-        self.0.borrow().tasks.iter().map(ActiveTask::dropped_records).sum()
+        let inner = self.0.borrow();
+        inner.dropped_before + inner.tasks.iter().map(ActiveTask::dropped_records).sum::<u64>()
     }
 
     /// Leaves the commits to [`Self::commit`]: from now on piped records and ticks are followed to their end without one,
@@ -184,6 +185,16 @@ impl TopologyTestDriver {
     /// The first failure that no handler takes.
     pub fn commit(&self) -> Result<bool> {
         self.0.borrow_mut().commit_all()
+    }
+
+    /// Commits, closes all tasks and opens them anew on a machine that has nothing: new processors, stores restored from
+    /// their changelogs, times as committed. What a store does not log is lost. Handles on topics stay good; those on
+    /// stores show what was before.
+    ///
+    /// # Errors
+    /// The first failure that no handler takes; a store whose changelog cannot be read.
+    pub fn restart(&self) -> Result<()> {
+        self.0.borrow_mut().restart()
     }
 
     /// All records written since the last call, over all topics in the order in which they were written: those of sinks,
@@ -217,20 +228,26 @@ impl TopologyTestDriver {
 
 /// What the driver and the handles on its input topics share.
 pub(super) struct Inner {
-    application_id: String,
-    tasks: Vec<ActiveTask>,
+    pub(super) topology: Topology,
+    pub(super) config: StreamsConfig,
+    pub(super) application_id: String,
+    pub(super) tasks: Vec<ActiveTask>,
     /// The task that reads a topic, and the offset of its next record.
-    readers: BTreeMap<Arc<str>, Reader>,
-    wire: Rc<RefCell<Wire>>,
+    pub(super) readers: BTreeMap<Arc<str>, Reader>,
+    pub(super) wire: Rc<RefCell<Wire>>,
     batch: BatchBuilder,
-    now: Timestamp,
+    pub(super) now: Timestamp,
+    /// What a restart goes on at.
+    pub(super) committed: BTreeMap<TopicPartition, CommittableOffset>,
+    /// The records that tasks of earlier lives dropped.
+    pub(super) dropped_before: u64,
     /// Whether a commit follows each record and each tick.
     commits_itself: bool,
 }
 
 #[derive(Debug)]
-struct Reader {
-    task: usize,
+pub(super) struct Reader {
+    pub(super) task: usize,
     partition: TopicPartition,
     next_offset: i64,
 }
@@ -239,23 +256,28 @@ impl Inner {
     fn new(topology: Topology, config: &StreamsConfig) -> Result<Self> {
         let wire = Rc::new(RefCell::new(Wire::default()));
         let now = Timestamp(0);
-        let options = options(config);
-        let mut tasks = Vec::new();
+        let mut tasks = tasks(&topology, config, &wire, &|_, _| Ok(()))?;
         let mut readers = BTreeMap::new();
-        for subtopology in topology.subtopologies() {
-            let collector = Box::new(WireCollector(Rc::clone(&wire)));
-            let stores = stores(&topology, subtopology, config, &wire)?;
-            let mut task = ActiveTask::new(&topology, subtopology, Partition(0), &options, collector, stores, &|_| 1)?;
+        for (index, task) in tasks.iter_mut().enumerate() {
             task.init(now)?;
             for partition in task.input_partitions() {
-                let reader = Reader { task: tasks.len(), partition: partition.clone(), next_offset: 0 };
+                let reader = Reader { task: index, partition: partition.clone(), next_offset: 0 };
                 readers.insert(Arc::clone(&partition.topic), reader);
             }
-            tasks.push(task);
         }
-        let application_id = config.application_id.clone();
-        let batch = BatchBuilder::default();
-        let mut inner = Self { application_id, tasks, readers, wire, batch, now, commits_itself: true };
+        let mut inner = Self {
+            topology,
+            config: config.clone(),
+            application_id: config.application_id.clone(),
+            tasks,
+            readers,
+            wire,
+            batch: BatchBuilder::default(),
+            now,
+            committed: BTreeMap::new(),
+            dropped_before: 0,
+            commits_itself: true,
+        };
         inner.run_until_idle()?;
         Ok(inner)
     }
@@ -303,7 +325,7 @@ impl Inner {
         self.run_until_idle()
     }
 
-    fn run_until_idle(&mut self) -> Result<()> {
+    pub(super) fn run_until_idle(&mut self) -> Result<()> {
         for _ in 0..STEPS_MAX {
             if !self.step()? {
                 return Ok(());
@@ -346,7 +368,7 @@ impl Inner {
         }
     }
 
-    fn commit_all(&mut self) -> Result<bool> {
+    pub(super) fn commit_all(&mut self) -> Result<bool> {
         for task in 0..self.tasks.len() {
             self.commit(task)?;
         }
@@ -355,7 +377,9 @@ impl Inner {
     }
 
     fn commit(&mut self, task: usize) -> Result<()> {
-        self.tasks[task].prepare_commit()?;
+        for offset in self.tasks[task].prepare_commit()? {
+            self.committed.insert(offset.topic_partition.clone(), offset);
+        }
         let (wire, application_id) = (self.wire.borrow(), &self.application_id);
         self.tasks[task].post_commit(&|store| wire.last_offset(&changelog_topic(application_id, store)))?;
         drop(wire);
@@ -391,12 +415,32 @@ fn options(config: &StreamsConfig) -> TaskOptions {
     }
 }
 
-/// The sub-topology's stores, empty and in memory, with their changelogs on the wire.
+/// Fills a store before its task is made.
+pub(super) type Restore<'a> = &'a dyn Fn(&StoreSpec, &mut RestoringStore) -> Result<()>;
+
+/// A task per sub-topology, not started yet.
+pub(super) fn tasks(
+    topology: &Topology,
+    config: &StreamsConfig,
+    wire: &Rc<RefCell<Wire>>,
+    restore: Restore<'_>,
+) -> Result<Vec<ActiveTask>> {
+    let options = options(config);
+    let task = |subtopology| {
+        let collector = Box::new(WireCollector(Rc::clone(wire)));
+        let stores = stores(topology, subtopology, config, wire, restore)?;
+        ActiveTask::new(topology, subtopology, Partition(0), &options, collector, stores, &|_| 1)
+    };
+    topology.subtopologies().iter().map(task).collect()
+}
+
+/// The sub-topology's stores in memory, with their changelogs on the wire.
 fn stores(
     topology: &Topology,
     subtopology: &Subtopology,
     config: &StreamsConfig,
     wire: &Rc<RefCell<Wire>>,
+    restore: Restore<'_>,
 ) -> Result<Vec<TaskStore>> {
     let cache_bytes_max = usize::try_from(config.runtime.statestore_cache_max_bytes).unwrap_or(usize::MAX);
     let specs = subtopology.stores.iter().filter_map(|name| topology.store(name));
@@ -405,12 +449,14 @@ fn stores(
             let topic = wire.borrow_mut().topic(&changelog_topic(&config.application_id, spec.name()));
             Rc::new(WireChangelog { wire: Rc::clone(wire), topic }) as Rc<dyn ChangelogSink>
         });
-        Ok(TaskStore { spec: Arc::clone(spec), rows: spec.open_in_memory()?, changelog, cache_bytes_max })
+        let mut rows = spec.open_in_memory()?;
+        restore(spec, &mut rows)?;
+        Ok(TaskStore { spec: Arc::clone(spec), rows, changelog, cache_bytes_max })
     };
     specs.map(open).collect()
 }
 
-fn changelog_topic(application_id: &str, store: &str) -> String {
+pub(super) fn changelog_topic(application_id: &str, store: &str) -> String {
     format!("{application_id}-{store}-changelog")
 }
 

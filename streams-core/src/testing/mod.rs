@@ -4,6 +4,7 @@
 //! stands in for the broker with a list of records per topic.
 
 mod driver;
+mod restart;
 mod topics;
 mod wire;
 

@@ -177,8 +177,9 @@ fn a_negative_timestamp_fails_with_its_position() {
 fn an_extractor_gives_the_time_and_its_negative_drops() {
     let mut builder = TopologyBuilder::new();
     let extractor = Arc::new(|record: Record<'_, String, i64>, partition_time: Timestamp| match *record.value {
-        0 => partition_time,
-        value => Timestamp(value),
+        0 => Ok(partition_time),
+        9 => Err(Error::new(ErrorKind::Processing, "nine is no time")),
+        value => Ok(Timestamp(value)),
     });
     let options = SourceOptions::<String, i64> { extractor: Some(extractor), ..SourceOptions::default() };
     let source = builder.add_source("s", &["in"], options).unwrap();
@@ -187,6 +188,57 @@ fn an_extractor_gives_the_time_and_its_negative_drops() {
     driver.input::<String, i64>("in").unwrap().pipe_all([("a", 70), ("b", -5), ("c", 50), ("d", 0)]).unwrap();
     driver.output::<String, i64>("out").unwrap().check("a = 70 @ 70\nc = 50 @ 50\nd = 0 @ 70");
     assert_eq!(driver.dropped_records(), 1);
+    let error = driver.input::<String, i64>("in").unwrap().pipe("e", 9).unwrap_err();
+    assert!(
+        error.report().ends_with("in-0 offset 4: extract the record's time: nine is no time"),
+        "{}",
+        error.report()
+    );
+}
+
+/// Row 52: tasks that go on elsewhere have what was logged and committed, and nothing else.
+#[test]
+fn a_restart_keeps_what_was_logged_and_committed() {
+    struct Count(KeyValueStore<String, i64>, KeyValueStore<String, i64>);
+    impl Processor<String, i64> for Count {
+        type KOut = String;
+        type VOut = i64;
+
+        fn process(&mut self, record: Record<'_, String, i64>, cx: &mut Context<'_, String, i64>) -> Result<()> {
+            let logged = self.0.get(record.key)?.unwrap_or(0) + 1;
+            let unlogged = self.1.get(record.key)?.unwrap_or(0) + 1;
+            self.0.put(record.key, &logged)?;
+            self.1.put(record.key, &unlogged)?;
+            cx.forward(record.with_value(&(10 * logged + unlogged)))
+        }
+    }
+
+    let mut builder = TopologyBuilder::new();
+    let extractor = Arc::new(|record: Record<'_, String, i64>, partition_time: Timestamp| {
+        Ok(if record.timestamp < Timestamp(0) { partition_time } else { record.timestamp })
+    });
+    let options = SourceOptions::<String, i64> { extractor: Some(extractor), ..SourceOptions::default() };
+    let source = builder.add_source("s", &["in"], options).unwrap();
+    let count = add_processor_with::<String, i64, Count>(&mut builder, "count", &[source], |node, wiring| {
+        Ok(Count(wiring.store(node, "logged")?, wiring.store(node, "unlogged")?))
+    });
+    let count = count.unwrap();
+    let store = |name: &str| Stores::in_memory_key_value::<String, i64>(name);
+    for store in [store("logged"), store("unlogged").with_logging_disabled()] {
+        let store = Arc::new(store.build());
+        let name = store.name().to_owned();
+        builder.add_store(store).unwrap();
+        builder.connect(count, &name).unwrap();
+    }
+    builder.add_sink("sink", "out", sink::<String, i64>(), &[count]).unwrap();
+
+    let driver = TopologyTestDriver::new(builder.build().unwrap()).unwrap();
+    let input = driver.input::<String, i64>("in").unwrap();
+    input.pipe_at(Timestamp(7), "a", 0).unwrap();
+    input.pipe_at(Timestamp(5), "a", 0).unwrap();
+    driver.restart().unwrap();
+    input.pipe_at(Timestamp(-1), "a", 0).unwrap();
+    driver.output::<String, i64>("out").unwrap().check("a = 11 @ 7\na = 22 @ 5\na = 31 @ 7");
 }
 
 #[test]

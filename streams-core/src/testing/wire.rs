@@ -30,6 +30,8 @@ struct Topic {
     name: Arc<str>,
     records: VecDeque<WireRecord>,
     written: i64,
+    /// All records of a changelog, from which its store is restored; of other topics none.
+    logged: Vec<WireRecord>,
 }
 
 /// All topics that a task wrote to, or may.
@@ -50,7 +52,7 @@ impl Wire {
             return *index;
         }
         let name: Arc<str> = name.into();
-        self.topics.push(Topic { name: Arc::clone(&name), records: VecDeque::new(), written: 0 });
+        self.topics.push(Topic { name: Arc::clone(&name), records: VecDeque::new(), written: 0, logged: Vec::new() });
         self.by_name.insert(name, self.topics.len() - 1);
         self.topics.len() - 1
     }
@@ -60,6 +62,17 @@ impl Wire {
         self.topics[topic].written += 1;
         self.produced.push((topic, record.clone()));
         self.fresh.push_back((topic, record));
+    }
+
+    /// As [`Self::send`], to a changelog.
+    pub(super) fn log(&mut self, topic: usize, record: WireRecord) {
+        self.topics[topic].logged.push(record.clone());
+        self.send(topic, record);
+    }
+
+    /// All records of a changelog.
+    pub(super) fn logged(&self, name: &str) -> &[WireRecord] {
+        self.by_name.get(name).map_or(&[], |index| &self.topics[*index].logged)
     }
 
     /// The oldest record that was not fed back yet, with its topic.
@@ -118,7 +131,7 @@ impl ChangelogSink for WireChangelog {
     fn log(&self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Result<()> {
         let (key, value) = (Some(Bytes::copy_from_slice(key)), value.map(Bytes::copy_from_slice));
         let record = WireRecord { key, value, timestamp, headers: Headers::new() };
-        self.wire.borrow_mut().send(self.topic, record);
+        self.wire.borrow_mut().log(self.topic, record);
         Ok(())
     }
 }

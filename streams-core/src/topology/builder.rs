@@ -169,10 +169,11 @@ impl TopologyBuilder {
     /// Adds a store. The same spec may be added again; another one under the same name is an error.
     ///
     /// # Errors
-    /// When another store has the name, or the name is illegal.
+    /// When another store has the name, the name is illegal, or a window store keeps its rows for too short a time.
     pub fn add_store(&mut self, spec: Arc<StoreSpec>) -> Result<()> {
         let name: Arc<str> = spec.name().into();
         validate_name("store", &name)?;
+        spec.validate()?;
         match self.stores.get(&name) {
             Some(existing) if !Arc::ptr_eq(existing, &spec) => Err(Error::new(
                 ErrorKind::InvalidTopology,
@@ -243,12 +244,20 @@ impl TopologyBuilder {
         self.by_name.get(name).copied()
     }
 
-    /// Checks everything and closes the topology.
+    /// Checks everything and closes the topology. A store that no processor is connected to is left out, as in Kafka
+    /// Streams.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidTopology`], naming the nodes and the remedy.
-    pub fn build(self) -> Result<Topology> {
-        validate(&self.nodes, &self.stores)?;
+    pub fn build(mut self) -> Result<Topology> {
+        validate(&self.nodes)?;
+        self.stores.retain(|name, _| {
+            let is_used = self.nodes.iter().any(|node| node.stores.contains(name));
+            if !is_used {
+                tracing::warn!(store = &**name, "no processor is connected to this store: it is left out");
+            }
+            is_used
+        });
         let mut children = vec![Vec::new(); self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             for parent in &node.parents {

@@ -1,4 +1,4 @@
-//! What makes a plan valid: legal names, edges between equal types, topics read once, stores in use.
+//! What makes a plan valid: legal names, edges between equal types, topics read once.
 //!
 //! Cycles need no check: a node's parents are ids of nodes that were added before it, so none can be its own ancestor.
 
@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::StoreSpec;
 use crate::topology::{NodeKind, NodeSpec};
 
 /// Kafka's limit on the length of a topic name, which node and store names share because topics are named after them.
@@ -34,7 +33,7 @@ pub(crate) fn validate_name(what: &str, name: &str) -> Result<()> {
 }
 
 /// Checks the whole plan.
-pub(crate) fn validate(nodes: &[NodeSpec], stores: &BTreeMap<Arc<str>, Arc<StoreSpec>>) -> Result<()> {
+pub(crate) fn validate(nodes: &[NodeSpec]) -> Result<()> {
     if !nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
         let message = "topology has no source: start it with `stream`, `table` or `add_source`";
         return Err(Error::new(ErrorKind::InvalidTopology, message));
@@ -44,12 +43,6 @@ pub(crate) fn validate(nodes: &[NodeSpec], stores: &BTreeMap<Arc<str>, Arc<Store
     validate_edges(nodes)?;
     for idle in sources_without_children(nodes) {
         tracing::warn!(source_node = idle, "nothing follows this source: its records are read and thrown away");
-    }
-    for name in stores.keys() {
-        if !nodes.iter().any(|node| node.stores.contains(name)) {
-            let message = format!("store {name} is connected to no processor: connect it or do not add it");
-            return Err(Error::new(ErrorKind::InvalidTopology, message));
-        }
     }
     Ok(())
 }
@@ -135,11 +128,12 @@ mod tests {
     use super::*;
     use crate::ids::NodeId;
     use crate::processor::StreamEdge;
-    use crate::state::Stores;
+    use crate::state::{StoreSpec, Stores};
     use crate::testing::support::{add_processor, add_processor_with};
     use crate::testing::TopologyTestDriver;
     use crate::topology::{SinkOptions, SourceOptions, TopologyBuilder, TypeSignature};
     use rstest::rstest;
+    use std::time::Duration;
 
     /// Row B37.
     #[rstest]
@@ -198,12 +192,13 @@ mod tests {
         },
         "a different store has already been added with the name seen: name one of them differently"
     )]
-    #[case::store_unused(
+    #[case::window_store_too_short(
         |builder: &mut TopologyBuilder| {
-            source(builder, "orders", "orders")?;
-            builder.add_store(store("seen"))
+            let (retention, size) = (Duration::from_millis(5), Duration::from_millis(10));
+            builder.add_store(Arc::new(Stores::in_memory_window::<String, String>("seen", retention, size).build()))
         },
-        "store seen is connected to no processor: connect it or do not add it"
+        "store seen: its retention of 5ms is shorter than its windows, which are of 10ms: rows would vanish while their \
+         window is open; keep them at least as long"
     )]
     #[case::unknown_parent(
         |builder: &mut TopologyBuilder| {
@@ -294,6 +289,20 @@ mod tests {
             error.report(),
             "wire task 0_0: processor thief has no access to store seen: connect it to the store first"
         );
+    }
+
+    /// As in Kafka Streams, which is silent about it.
+    #[test]
+    fn a_store_that_no_processor_uses_is_left_out() {
+        let mut builder = TopologyBuilder::new();
+        let orders = source(&mut builder, "orders", "orders").expect("valid");
+        let owner = keep(&mut builder, "owner", &[orders]).expect("valid");
+        for name in ["seen", "lonely"] {
+            builder.add_store(store(name)).expect("valid");
+        }
+        builder.connect(owner, "seen").expect("valid");
+        let topology = builder.build().expect("only a warning");
+        assert_eq!(topology.stores().map(|store| store.name()).collect::<Vec<_>>(), ["seen"]);
     }
 
     /// Row B40.

@@ -21,9 +21,14 @@ pub(crate) fn compile(graph: &Graph, mut topology: TopologyBuilder) -> Result<To
     let mut lowered: Vec<NodeId> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let parents: Vec<NodeId> = node.parents.iter().map(|parent| lowered[parent.0]).collect();
-        let keeps_null_keys = node.keeps_null_keys;
-        let (name, parents, lowered_before) = (&node.name, &parents, &lowered);
-        let site = LowerSite { name, parents, keeps_null_keys, lowered: lowered_before, topology: &mut topology };
+        let site = LowerSite {
+            name: &node.name,
+            parents: &parents,
+            parent_name: node.parents.first().map_or("", |parent| &graph.nodes[parent.0].name),
+            keeps_null_keys: node.keeps_null_keys,
+            lowered: &lowered,
+            topology: &mut topology,
+        };
         lowered.push(node.lower.lower(site).context(|| format!("build operator {}", node.name))?);
     }
     topology.build()

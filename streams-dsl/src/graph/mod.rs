@@ -27,6 +27,9 @@ pub(crate) use sources::ReadTopics;
 /// The prefix of generated names of processors.
 pub(crate) const PROCESSOR: &str = "KSTREAM-PROCESSOR-";
 
+/// The prefix of generated names of processors of values.
+pub(crate) const PROCESS_VALUES: &str = "KSTREAM-PROCESSVALUES-";
+
 /// A node of the logical graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GraphId(usize);
@@ -43,6 +46,8 @@ pub(crate) struct LowerSite<'a> {
     pub(crate) name: &'a str,
     /// The topology nodes that feed it.
     pub(crate) parents: &'a [NodeId],
+    /// The name of the first operator that feeds it; empty where none does.
+    pub(crate) parent_name: &'a str,
     /// Whether an operator below it takes records without a key, so that a repartition must not end them.
     pub(crate) keeps_null_keys: bool,
     /// The topology nodes of all operators before it, by [`GraphId`].
@@ -59,8 +64,12 @@ impl LowerSite<'_> {
     }
 }
 
+/// What is named after an operator that the user may name later.
+pub(crate) type NamedAfter = Rc<dyn Fn(&mut Graph, &str)>;
+
 struct GraphNode {
     name: Arc<str>,
+    named_after: Option<NamedAfter>,
     parents: Vec<GraphId>,
     keeps_null_keys: bool,
     lower: Box<dyn Lower>,
@@ -100,7 +109,7 @@ impl Graph {
         lower: impl Lower + 'static,
     ) -> GraphId {
         let (name, parents, lower) = (name.into(), parents.to_vec(), Box::new(lower));
-        self.nodes.push(GraphNode { name, parents, keeps_null_keys: false, lower });
+        self.nodes.push(GraphNode { name, named_after: None, parents, keeps_null_keys: false, lower });
         GraphId(self.nodes.len() - 1)
     }
 
@@ -124,10 +133,19 @@ impl Graph {
     /// Gives an operator the user's name. Its generated name was already counted, so no other name moves; but a processor
     /// that is named takes no number in Kafka Streams, so it gives its own back while no later one is taken.
     pub(crate) fn rename(&mut self, node: GraphId, name: &str) {
-        if self.nodes[node.0].name.starts_with(PROCESSOR) {
-            self.names.release(&self.nodes[node.0].name);
+        let before = &self.nodes[node.0].name;
+        if before.starts_with(PROCESSOR) || before.starts_with(PROCESS_VALUES) {
+            self.names.release(before);
         }
         self.nodes[node.0].name = name.into();
+        if let Some(rename) = self.nodes[node.0].named_after.clone() {
+            rename(self, name);
+        }
+    }
+
+    /// Says what else the user names when `node` is named.
+    pub(crate) fn name_after(&mut self, node: GraphId, rename: NamedAfter) {
+        self.nodes[node.0].named_after = Some(rename);
     }
 
     /// An operator's name.

@@ -15,17 +15,17 @@ use crate::ops::aggregate::{aggregate_windows, Fold};
 use crate::ops::table::TableFlags;
 use crate::options::Materialized;
 use crate::table::{KTable, StoredView};
-use crate::windows::TimeWindows;
+use crate::windows::FixedWindows;
 
 /// A stream grouped by key and cut into time windows. Records with a null key are dropped and counted, and so is, per
 /// window, a record that is too late for it; null values are aggregated, as in Kafka Streams.
 pub struct TimeWindowedKStream<K, V> {
     stream: KGroupedStream<K, V>,
-    windows: TimeWindows,
+    windows: FixedWindows,
 }
 
 impl<K: 'static, V: 'static> TimeWindowedKStream<K, V> {
-    pub(crate) fn new(stream: KGroupedStream<K, V>, windows: TimeWindows) -> Self {
+    pub(crate) fn new(stream: KGroupedStream<K, V>, windows: FixedWindows) -> Self {
         if let Err(error) = windows.validate() {
             stream.graph.borrow_mut().refuse(error);
         }

@@ -6,6 +6,7 @@ mod consumed;
 mod grouped;
 mod joined;
 mod materialized;
+mod printed;
 mod produced;
 mod repartitioned;
 
@@ -14,5 +15,6 @@ pub use consumed::Consumed;
 pub use grouped::Grouped;
 pub use joined::Joined;
 pub use materialized::Materialized;
+pub use printed::Printed;
 pub use produced::Produced;
 pub use repartitioned::Repartitioned;

@@ -93,16 +93,14 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         })
     }
 
-    /// The repartition in front of a join. All joins of a stream that are not named share one.
+    /// The repartition in front of a join. A join that is named has its own; others share the one before, named or not, as
+    /// in Kafka Streams.
     fn repartition_for_join(&self, graph: &mut Graph, name: Option<&str>, options: Repartitioned<K, V>) -> GraphId {
-        if let Some(name) = name {
-            return add_repartition(graph, self.node, name, options);
-        }
-        if let Some(shared) = self.repartition.get() {
+        if let Some(shared) = self.repartition.get().filter(|_| name.is_none()) {
             skip_repartition_names(graph);
             return shared;
         }
-        let name = graph.name(self.node).to_string();
+        let name = name.map_or_else(|| graph.name(self.node).to_string(), str::to_owned);
         let node = add_repartition(graph, self.node, &name, options);
         self.repartition.set(Some(node));
         node

@@ -1,5 +1,6 @@
 //! `KStream<K, V>`: a handle on a stream of records, each of them an event.
 
+mod fixed_key;
 mod grouping;
 mod joins;
 mod output;
@@ -19,8 +20,9 @@ use streams_core::topology::NodeFactory;
 
 use crate::graph::{GraphId, GraphRef, Lower, ProcessorNode};
 
+pub use fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use process::{StoreRef, StoreSet};
-pub(crate) use repartition::{add_repartition, skip_repartition_names};
+pub(crate) use repartition::{add_renamable_repartition, add_repartition, skip_repartition_names};
 pub use split::Split;
 
 /// A stream of records, each an event of its own. A cheap handle: use it as often as you like.

@@ -1,4 +1,4 @@
-//! Where a stream ends: in a topic, in a topic chosen per record, or in a closure.
+//! Where a stream ends: in a topic, in a topic chosen per record, in a closure, or before eyes.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use streams_core::{NodeId, Result};
 
 use crate::graph::{Lower, LowerSite, ProcessorNode};
 use crate::ops::stateless;
-use crate::options::Produced;
+use crate::options::{Printed, Produced};
 use crate::stream::KStream;
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
@@ -59,11 +59,48 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         self.add("KSTREAM-FOREACH-", node);
     }
 
+    /// Prints every record as a line; the stream ends there.
+    ///
+    /// ```
+    /// use streams_core::testing::TopologyTestDriver;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let (mut lines, out) = std::io::pipe()?;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("sales").print(Printed::to_writer(out).label("sold"));
+    ///
+    /// let driver = TopologyTestDriver::new(builder.build()?)?;
+    /// driver.input::<String, i64>("sales")?.pipe_all([("pen", 3), ("ink", 1)])?;
+    /// drop(driver);
+    /// drop(builder);
+    /// assert_eq!(std::io::read_to_string(&mut lines)?, "[sold]: \"pen\", 3\n[sold]: \"ink\", 1\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn print(&self, printed: Printed<K, V>) {
+        let name = printed.name.clone();
+        let printer = self.add("KSTREAM-PRINTER-", Printer(printed));
+        if let Some(name) = name {
+            self.graph.borrow_mut().rename(printer, &name);
+        }
+    }
+
     fn add_sink(&self, target: Target<K, V>, produced: Produced<K, V>) {
         let sink = self.add("KSTREAM-SINK-", StreamSink { target, options: produced.sink });
         if let Some(name) = produced.name {
             self.graph.borrow_mut().rename(sink, &name);
         }
+    }
+}
+
+struct Printer<K, V>(Printed<K, V>);
+
+impl<K: 'static, V: 'static> Lower for Printer<K, V> {
+    fn lower(&self, site: LowerSite<'_>) -> Result<NodeId> {
+        let Printed { out, label, mapper, .. } = &self.0;
+        let label = label.as_deref().unwrap_or(site.parent_name).into();
+        let factory = stateless::print(Arc::clone(out), label, Arc::clone(mapper));
+        let input = TypeSignature::of::<StreamEdge<K, V>>();
+        site.topology.add_processor(site.name, site.parents, input, None, factory)
     }
 }
 

@@ -7,7 +7,7 @@ use streams_core::serde::{DefaultSerde, OptionSerde};
 
 use crate::graph::GraphId;
 use crate::options::{Materialized, Repartitioned};
-use crate::stream::{add_repartition, KStream};
+use crate::stream::{add_renamable_repartition, KStream};
 use crate::table::{KTable, Rows};
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, Option<V>> {
@@ -36,7 +36,8 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, Option<V>> {
 }
 
 impl<K: 'static, V: 'static> KStream<K, Option<V>> {
-    /// The same with options. A store is kept when `materialized` names it, or when something looks rows up.
+    /// The same with options. Where the key changed, the repartition topic in front has the name that the table is given
+    /// with [`KTable::named`]. A store is kept when `materialized` names it, or when something looks rows up.
     #[doc(alias = "toTable")]
     pub fn to_table_with(&self, materialized: Materialized<K, V>) -> KTable<K, V> {
         let mut graph = self.graph.borrow_mut();
@@ -45,16 +46,17 @@ impl<K: 'static, V: 'static> KStream<K, Option<V>> {
             Some(name) => name.to_owned(),
             None => graph.names().store("KSTREAM-TOTABLE-"),
         };
-        let (parent, sources): (GraphId, Rc<[GraphId]>) = if self.repartition_required {
+        let rows = Rows::new(&store_name, &materialized);
+        let (node, sources): (GraphId, Rc<[GraphId]>) = if self.repartition_required {
             let values = Arc::new(OptionSerde::new(Arc::clone(materialized.values())));
             let options = Repartitioned::with(Arc::clone(materialized.keys()), values);
-            let repartition = add_repartition(&mut graph, self.node, &name, options);
-            (repartition, [repartition].into())
+            let (repartition, rename) = add_renamable_repartition(&mut graph, self.node, &name, options);
+            let node = graph.add(name, &[repartition], rows.clone());
+            graph.name_after(node, rename);
+            (node, [repartition].into())
         } else {
-            (self.node, Rc::clone(&self.sources))
+            (graph.add(name, &[self.node], rows.clone()), Rc::clone(&self.sources))
         };
-        let rows = Rows::new(&store_name, &materialized);
-        let node = graph.add(name, &[parent], rows.clone());
         drop(graph);
         rows.table(&self.graph, node, sources, &materialized)
     }

@@ -4,13 +4,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use streams_core::processor::TableEdge;
+use streams_core::serde::Nullable;
 use streams_core::state::StoreSpec;
 use streams_core::topology::{NodeFactory, TypeSignature};
 use streams_core::{NodeId, Result};
 
 use crate::graph::{GraphId, Lower, LowerSite};
 use crate::ops::join::{merge_tables, table_table, JoinGetter, TableJoin};
-use crate::ops::table::{GetterFactory, OldRow, TableFlags};
+use crate::ops::table::{GetterFactory, Nulls, OldRow, TableFlags};
 use crate::options::Materialized;
 use crate::table::stateless::Kept;
 use crate::table::{Asked, KTable, TableView};
@@ -31,15 +32,18 @@ const OUTER: Kinds =
     Kinds { this: TableJoin::Either, other: TableJoin::Either, this_old_values: true, other_old_values: true };
 
 impl<K: 'static, V: 'static> KTable<K, V> {
-    /// The rows that both tables have.
+    /// The rows that both tables have. As with all joins of tables, a row for which `joiner` gives `None` is not there, as
+    /// for null in Kafka Streams.
     pub fn join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
     where
         VO: 'static,
-        R: 'static,
+        R: Nullable + 'static,
         F: Fn(&V, &VO) -> R + Send + Sync + 'static,
     {
         // The kind guarantees both rows; without one of them there is no result to make.
-        self.joined(other, INNER, None, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other?)))
+        self.joined(other, INNER, Nulls::of_type(), None, move |_, this: Option<&V>, other: Option<&VO>| {
+            Some(joiner(this?, other?))
+        })
     }
 
     /// This table's rows, each with the other's if it has one.
@@ -47,10 +51,12 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     pub fn left_join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
     where
         VO: 'static,
-        R: 'static,
+        R: Nullable + 'static,
         F: Fn(&V, Option<&VO>) -> R + Send + Sync + 'static,
     {
-        self.joined(other, LEFT, None, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other)))
+        self.joined(other, LEFT, Nulls::of_type(), None, move |_, this: Option<&V>, other: Option<&VO>| {
+            Some(joiner(this?, other))
+        })
     }
 
     /// The rows that either table has.
@@ -58,10 +64,12 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     pub fn outer_join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
     where
         VO: 'static,
-        R: 'static,
+        R: Nullable + 'static,
         F: Fn(Option<&V>, Option<&VO>) -> R + Send + Sync + 'static,
     {
-        self.joined(other, OUTER, None, move |_, this: Option<&V>, other: Option<&VO>| Some(joiner(this, other)))
+        self.joined(other, OUTER, Nulls::of_type(), None, move |_, this: Option<&V>, other: Option<&VO>| {
+            Some(joiner(this, other))
+        })
     }
 
     /// As [`Self::join`], kept in a store; without a name in `materialized` it gets a generated one.
@@ -78,7 +86,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         F: Fn(&V, &VO) -> R + Send + Sync + 'static,
     {
         let joiner = move |_: &K, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other?));
-        self.joined(other, INNER, Some(materialized), joiner)
+        self.joined(other, INNER, nulls_of(&materialized), Some(materialized), joiner)
     }
 
     /// As [`Self::left_join`], kept in a store; without a name in `materialized` it gets a generated one.
@@ -95,7 +103,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         F: Fn(&V, Option<&VO>) -> R + Send + Sync + 'static,
     {
         let joiner = move |_: &K, this: Option<&V>, other: Option<&VO>| Some(joiner(this?, other));
-        self.joined(other, LEFT, Some(materialized), joiner)
+        self.joined(other, LEFT, nulls_of(&materialized), Some(materialized), joiner)
     }
 
     /// As [`Self::outer_join`], kept in a store; without a name in `materialized` it gets a generated one.
@@ -112,13 +120,14 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         F: Fn(Option<&V>, Option<&VO>) -> R + Send + Sync + 'static,
     {
         let joiner = move |_: &K, this: Option<&V>, other: Option<&VO>| Some(joiner(this, other));
-        self.joined(other, OUTER, Some(materialized), joiner)
+        self.joined(other, OUTER, nulls_of(&materialized), Some(materialized), joiner)
     }
 
     fn joined<VO, R, F>(
         &self,
         other: &KTable<K, VO>,
         kinds: Kinds,
+        nulls: Nulls<R>,
         materialized: Option<Materialized<K, R>>,
         joiner: F,
     ) -> KTable<K, R>
@@ -140,19 +149,18 @@ impl<K: 'static, V: 'static> KTable<K, V> {
                 Some(name) => name.to_owned(),
                 None => graph.names().store("KTABLE-MERGE-"),
             };
-            Kept::new(&name, materialized, &flags, OldRow::Tell)
+            Kept::new(&name, materialized, &flags, OldRow::Given)
         });
-        let view: Rc<dyn TableView<K, R>> = match &kept {
-            Some(kept) => kept.view(),
-            None => {
-                let (flags, joiner) = (Arc::clone(&flags), Arc::clone(&joiner));
-                let (this, other) = (Rc::clone(&self.view), Rc::clone(&other.view));
-                Rc::new(JoinView { flags, this, other, kind: kinds.this, joiner })
-            }
-        };
-        // A kept row tells itself what was before.
-        let side_flags = if kept.is_some() { TableFlags::new() } else { flags };
-        let (this_side, other_side) = self.sides(other, &kinds, &side_flags, &joiner);
+        let view: Rc<dyn TableView<K, R>> = Rc::new(JoinView {
+            flags: Arc::clone(&flags),
+            this: Rc::clone(&self.view),
+            other: Rc::clone(&other.view),
+            kind: kinds.this,
+            joiner: Arc::clone(&joiner),
+            nulls: nulls.clone(),
+            kept: kept.as_ref().map(Kept::view),
+        });
+        let (this_side, other_side) = self.sides(other, &kinds, &flags, &joiner, &nulls);
         let (store, keep) = kept.map(|kept| (kept.spec, kept.keep)).unzip();
         let store_name = store.as_ref().map(|store| store.name().to_owned());
         let name = graph.names().operator("KTABLE-MERGE-");
@@ -185,6 +193,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         kinds: &Kinds,
         flags: &Arc<TableFlags>,
         joiner: &Arc<F>,
+        nulls: &Nulls<R>,
     ) -> (Side, Side)
     where
         VO: 'static,
@@ -196,29 +205,39 @@ impl<K: 'static, V: 'static> KTable<K, V> {
             let joiner = Arc::clone(joiner);
             Arc::new(move |key: &K, other: Option<&VO>, this: Option<&V>| joiner(key, this, other))
         };
+        let (flags, nulls) = ((Arc::clone(flags), Arc::clone(flags)), (nulls.clone(), nulls.clone()));
+        let joiner = Arc::clone(joiner);
         let this = Side {
             input: TypeSignature::of::<TableEdge<K, V>>(),
             looked_up: other_getter.stores(),
-            factory: table_table::<K, V, VO, R, _>(kinds.this, other_getter, Arc::clone(flags), Arc::clone(joiner)),
+            factory: table_table::<K, V, VO, R, _>(kinds.this, other_getter, flags.0, joiner, nulls.0),
         };
         let other = Side {
             input: TypeSignature::of::<TableEdge<K, VO>>(),
             looked_up: this_getter.stores(),
-            factory: table_table::<K, VO, V, R, _>(kinds.other, this_getter, Arc::clone(flags), mirrored),
+            factory: table_table::<K, VO, V, R, _>(kinds.other, this_getter, flags.1, mirrored, nulls.1),
         };
         (this, other)
     }
 }
 
-struct JoinView<K, V, VO, F> {
+/// What null is among the values of a store.
+fn nulls_of<K: 'static, R: 'static>(materialized: &Materialized<K, R>) -> Nulls<R> {
+    Nulls::Serde(Arc::clone(materialized.values()))
+}
+
+struct JoinView<K, V, VO, R, F> {
     flags: Arc<TableFlags>,
     this: Rc<dyn TableView<K, V>>,
     other: Rc<dyn TableView<K, VO>>,
     kind: TableJoin,
     joiner: Arc<F>,
+    nulls: Nulls<R>,
+    /// The join's own store, where it has one.
+    kept: Option<Rc<dyn TableView<K, R>>>,
 }
 
-impl<K, V, VO, R, F> TableView<K, R> for JoinView<K, V, VO, F>
+impl<K, V, VO, R, F> TableView<K, R> for JoinView<K, V, VO, R, F>
 where
     K: 'static,
     V: 'static,
@@ -227,12 +246,22 @@ where
     F: Fn(&K, Option<&V>, Option<&VO>) -> Option<R> + Send + Sync + 'static,
 {
     fn getter(&self) -> Arc<dyn GetterFactory<K, R>> {
+        if let Some(kept) = &self.kept {
+            return kept.getter();
+        }
         let (this, other) = (self.this.getter(), self.other.getter());
-        Arc::new(JoinGetter { kind: self.kind, this, other, joiner: Arc::clone(&self.joiner) })
+        Arc::new(JoinGetter {
+            kind: self.kind,
+            this,
+            other,
+            joiner: Arc::clone(&self.joiner),
+            nulls: self.nulls.clone(),
+        })
     }
 
     fn enable_old_values(&self, _: Asked) -> bool {
-        // Both sides keep their rows for the join anyhow, so the row before costs no further store.
+        // Both sides keep their rows for the join anyhow, so the row before costs no further store. A join that keeps its
+        // rows asks them too, as in Kafka Streams: the row before is the join of the old values.
         self.flags.enable_old_values();
         self.this.enable_old_values(Asked::Needed);
         self.other.enable_old_values(Asked::Needed);

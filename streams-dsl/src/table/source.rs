@@ -77,15 +77,16 @@ impl<K: 'static, V: 'static> Rows<K, V> {
     fn lower_below(&self, parents: &[NodeId], site: LowerSite<'_>) -> Result<NodeId> {
         let input = TypeSignature::of::<StreamEdge<K, Option<V>>>();
         let output = Some(TypeSignature::of::<TableEdge<K, V>>());
-        let keys = Arc::clone(&self.keys);
+        let (keys, values) = (Arc::clone(&self.keys), Arc::clone(&self.values));
         if !self.flags.is_materialized() {
-            return site.topology.add_processor(site.name, parents, input, output, unstored_source::<K, V>(keys));
+            let factory = unstored_source::<K, V>(keys, values);
+            return site.topology.add_processor(site.name, parents, input, output, factory);
         }
         site.topology.add_store(Arc::clone(&self.store))?;
         let factory = stored_source::<K, V, TimestampedKeyValueStore<K, V>>(
             self.store.name().into(),
             keys,
-            Arc::clone(&self.values),
+            values,
             Arc::clone(&self.flags),
         );
         let node = site.topology.add_processor(site.name, parents, input, output, factory)?;
@@ -135,7 +136,7 @@ impl<K: 'static, V: 'static> TableSource<K, V> {
                 Arc::new(move |record: Record<'_, K, Option<V>>, partition_time| match record.value {
                     Some(value) => extract(record.with_value(value), partition_time),
                     // A deletion has no value to extract a time from: its record's time counts.
-                    None => record.timestamp,
+                    None => Ok(record.timestamp),
                 });
             nullable
         });

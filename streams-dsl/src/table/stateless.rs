@@ -3,11 +3,14 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use streams_core::serde::Nullable;
 use streams_core::state::{StoreSpec, Stores, TimestampedKeyValueStore};
 use streams_core::topology::NodeFactory;
 
 use crate::graph::ProcessorNode;
-use crate::ops::table::{filter, map_values, FilterGetter, GetterFactory, Keep, MapValuesGetter, OldRow, TableFlags};
+use crate::ops::table::{
+    filter, map_values, FilterGetter, GetterFactory, Keep, MapValuesGetter, Nulls, OldRow, TableFlags,
+};
 use crate::options::Materialized;
 use crate::table::{Asked, KTable, StoredView, TableView};
 
@@ -86,11 +89,26 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         self.derived("KTABLE-FILTER-", view, kept, materialized, |keep| filter(predicate, flags, keep))
     }
 
-    /// Every row with the value that `map` makes of its value. Not called for deletions.
+    /// Every row with the value that `map` makes of its value. Not called for deletions. A row whose value becomes `None`
+    /// is deleted downstream, as for null in Kafka Streams.
+    ///
+    /// ```
+    /// use streams_core::testing::TopologyTestDriver;
+    /// use streams_dsl::prelude::*;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table::<String, String>("prices").map_values(|price| price.parse::<i64>().ok());
+    /// prices.to_stream().to("cents");
+    ///
+    /// let driver = TopologyTestDriver::new(builder.build()?)?;
+    /// driver.input::<String, String>("prices")?.pipe_all([("pen", "30".to_owned()), ("pen", "none".to_owned())])?;
+    /// driver.output::<String, Option<i64>>("cents")?.check("pen = 30 @ 0\npen = null @ 0");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "mapValues")]
     pub fn map_values<V2, F>(&self, map: F) -> KTable<K, V2>
     where
-        V2: 'static,
+        V2: Nullable + 'static,
         F: Fn(&V) -> V2 + Send + Sync + 'static,
     {
         self.map_values_with_key(move |_, value| map(value))
@@ -100,10 +118,10 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     #[doc(alias = "mapValues")]
     pub fn map_values_with_key<V2, F>(&self, map: F) -> KTable<K, V2>
     where
-        V2: 'static,
+        V2: Nullable + 'static,
         F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
     {
-        let table = self.mapped(map, None);
+        let table = self.mapped(map, Nulls::of_type(), None);
         table.with_serdes(self.keys.clone(), None)
     }
 
@@ -114,10 +132,11 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         V2: 'static,
         F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
     {
-        self.mapped(map, Some(materialized))
+        let nulls = Nulls::Serde(Arc::clone(materialized.values()));
+        self.mapped(map, nulls, Some(materialized))
     }
 
-    fn mapped<V2, F>(&self, map: F, materialized: Option<Materialized<K, V2>>) -> KTable<K, V2>
+    fn mapped<V2, F>(&self, map: F, nulls: Nulls<V2>, materialized: Option<Materialized<K, V2>>) -> KTable<K, V2>
     where
         V2: 'static,
         F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
@@ -127,11 +146,13 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         let view: Rc<dyn TableView<K, V2>> = match &kept {
             Some(kept) => kept.view(),
             None => {
-                let (parent, map) = (Rc::clone(&self.view), Arc::clone(&map));
-                Rc::new(MapValuesView { parent, map, flags: Arc::clone(&flags) })
+                let (parent, map, nulls) = (Rc::clone(&self.view), Arc::clone(&map), nulls.clone());
+                Rc::new(MapValuesView { parent, map, nulls, flags: Arc::clone(&flags) })
             }
         };
-        self.derived("KTABLE-MAPVALUES-", view, kept, materialized, |keep| map_values::<K, V, V2, F>(map, flags, keep))
+        self.derived("KTABLE-MAPVALUES-", view, kept, materialized, |keep| {
+            map_values::<K, V, V2, F>(map, nulls, flags, keep)
+        })
     }
 
     /// The store of a derived table. Options without a name take a number and keep nothing, as in Kafka Streams.
@@ -206,13 +227,14 @@ where
     }
 }
 
-struct MapValuesView<K, V, F> {
+struct MapValuesView<K, V, V2, F> {
     parent: Rc<dyn TableView<K, V>>,
     map: Arc<F>,
+    nulls: Nulls<V2>,
     flags: Arc<TableFlags>,
 }
 
-impl<K, V, V2, F> TableView<K, V2> for MapValuesView<K, V, F>
+impl<K, V, V2, F> TableView<K, V2> for MapValuesView<K, V, V2, F>
 where
     K: 'static,
     V: 'static,
@@ -220,7 +242,8 @@ where
     F: Fn(&K, &V) -> V2 + Send + Sync + 'static,
 {
     fn getter(&self) -> Arc<dyn GetterFactory<K, V2>> {
-        Arc::new(MapValuesGetter { parent: self.parent.getter(), map: Arc::clone(&self.map) })
+        let (map, nulls) = (Arc::clone(&self.map), self.nulls.clone());
+        Arc::new(MapValuesGetter { parent: self.parent.getter(), map, nulls })
     }
 
     fn enable_old_values(&self, asked: Asked) -> bool {

@@ -1,9 +1,13 @@
 //! Windows: what they are, and which of them a timestamp falls into.
 
+mod fixed;
 mod time;
+mod unlimited;
 
+pub(crate) use fixed::FixedWindows;
 pub use streams_core::serde::{Window, Windowed};
 pub use time::TimeWindows;
+pub use unlimited::UnlimitedWindows;
 
 use crate::grouped::KGroupedStream;
 

@@ -6,7 +6,8 @@ use streams_core::time::duration_ms;
 use streams_core::{Error, ErrorKind, Result, Timestamp};
 
 use crate::grouped::{KGroupedStream, TimeWindowedKStream};
-use crate::windows::{Window, WindowSpec};
+use crate::windows::fixed::{FixedWindows, WindowsOf};
+use crate::windows::WindowSpec;
 
 /// Windows `[start, start + size)` at every multiple of the advance. Tumbling unless [`Self::advance_by`] is given.
 ///
@@ -73,16 +74,33 @@ impl TimeWindows {
 
     /// The windows that a timestamp falls into, earliest first.
     #[inline]
-    pub(crate) fn windows_of(self, timestamp: Timestamp) -> impl Iterator<Item = Window> {
+    pub(crate) fn windows_of(self, timestamp: Timestamp) -> WindowsOf {
         let after_previous = timestamp.0.saturating_sub(self.size_ms).saturating_add(self.advance_ms);
         let earliest = after_previous.max(0) / self.advance_ms * self.advance_ms;
-        let mut next = Some(earliest);
-        std::iter::from_fn(move || {
-            let start = next.filter(|start| *start <= timestamp.0)?;
-            // At the end of time there is no later window.
-            next = start.checked_add(self.advance_ms);
-            Some(Window::new(Timestamp(start), Timestamp(start.saturating_add(self.size_ms))))
-        })
+        WindowsOf::every(self.advance_ms, earliest, timestamp.0, self.size_ms)
+    }
+
+    /// Refuses a timestamp of which a window would end after the greatest of all times.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Processing`], as Kafka Streams fails.
+    #[inline]
+    pub(crate) fn check(self, timestamp: Timestamp) -> Result<()> {
+        let latest = timestamp.0 - timestamp.0 % self.advance_ms;
+        if latest.checked_add(self.size_ms).is_none() {
+            return Err(self.beyond_all_times(timestamp));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn beyond_all_times(self, timestamp: Timestamp) -> Error {
+        let message = format!(
+            "the window of {} ms that timestamp {timestamp} falls into would end after the greatest of all times: is it in \
+             milliseconds? take the record's time from elsewhere with a timestamp extractor",
+            self.size_ms
+        );
+        Error::new(ErrorKind::Processing, message)
     }
 
     /// Windows that end at or before this time take no more records.
@@ -96,7 +114,7 @@ impl WindowSpec for TimeWindows {
     type Grouped<K: 'static, V: 'static> = TimeWindowedKStream<K, V>;
 
     fn group<K: 'static, V: 'static>(self, stream: KGroupedStream<K, V>) -> TimeWindowedKStream<K, V> {
-        TimeWindowedKStream::new(stream, self)
+        TimeWindowedKStream::new(stream, FixedWindows::Time(self))
     }
 }
 
@@ -111,8 +129,7 @@ mod tests {
     #[case::hopping(10, 4, 13, &[(4, 14), (8, 18), (12, 22)])]
     #[case::before_a_full_size(10, 4, 3, &[(0, 10)])]
     #[case::at_zero(10, 5, 0, &[(0, 10)])]
-    #[case::at_the_end(10, 10, i64::MAX, &[(i64::MAX - 7, i64::MAX)])]
-    #[case::at_the_end_of_every_ms(1, 1, i64::MAX, &[(i64::MAX, i64::MAX)])]
+    #[case::at_the_end(7, 7, i64::MAX - 1, &[(i64::MAX - 7, i64::MAX)])]
     fn a_timestamp_falls_into_windows(
         #[case] size: u64,
         #[case] advance: u64,
@@ -124,6 +141,22 @@ mod tests {
         let windows: Vec<(i64, i64)> =
             windows.windows_of(Timestamp(timestamp)).map(|window| (window.start.0, window.end.0)).collect();
         assert_eq!(windows, expected);
+    }
+
+    #[rstest]
+    #[case::the_last_window(7, 7, i64::MAX - 1, true)]
+    #[case::beyond(7, 7, i64::MAX, false)]
+    #[case::hopping(14, 7, i64::MAX - 8, true)]
+    #[case::hopping_beyond(14, 7, i64::MAX - 7, false)]
+    fn no_window_ends_beyond_all_times(
+        #[case] size: u64,
+        #[case] advance: u64,
+        #[case] timestamp: i64,
+        #[case] is_fine: bool,
+    ) {
+        let windows =
+            TimeWindows::of_size_with_no_grace(Duration::from_millis(size)).advance_by(Duration::from_millis(advance));
+        assert_eq!(windows.check(Timestamp(timestamp)).is_ok(), is_fine);
     }
 
     /// Row B41.

@@ -172,7 +172,7 @@ fn an_extractor_does_not_decode_records_twice(#[case] topics: &[&str], #[case] d
     let mut builder = TopologyBuilder::new();
     let source = SourceOptions::<(), String> {
         values: Arc::clone(&values) as SerdeRef<String>,
-        extractor: Some(Arc::new(|record, _| record.timestamp)),
+        extractor: Some(Arc::new(|record, _| Ok(record.timestamp))),
         ..SourceOptions::default()
     };
     let source = builder.add_source::<(), String>("source", topics, source).unwrap();

@@ -15,12 +15,12 @@ use streams_core::{Change, NodeId, Record, Result, Timestamp};
 use crate::ops::aggregate::{Fold, Inputs};
 use crate::ops::table::{TableFlags, TableStore, TableWriter, Update};
 use crate::ops::wire_with;
-use crate::windows::{TimeWindows, Window};
+use crate::windows::{FixedWindows, Window};
 
 struct AggregateWindows<K, V, A> {
     node: NodeId,
     inputs: Inputs<K, V>,
-    windows: TimeWindows,
+    windows: FixedWindows,
     fold: Fold<K, V, A>,
     writer: TableWriter<Windowed<K>, A, TimestampedWindowStore<K, A>>,
     stream_time: Timestamp,
@@ -70,6 +70,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static> Sink<K, V> for AggregateWindows
             return Ok(());
         }
         self.stream_time = self.stream_time.max(record.timestamp);
+        self.windows.check(record.timestamp)?;
         let close_time = self.windows.close_time(self.stream_time);
         for window in self.windows.windows_of(record.timestamp) {
             if window.end > close_time {
@@ -94,7 +95,7 @@ pub(crate) fn aggregate_windows<K: Clone + 'static, V: 'static, A: 'static>(
     aggregates: SerdeRef<A>,
     store: Arc<str>,
     flags: Arc<TableFlags>,
-    windows: TimeWindows,
+    windows: FixedWindows,
     fold: Fold<K, V, A>,
 ) -> Arc<dyn NodeFactory> {
     wire_with(move |node, wiring| {

@@ -1,6 +1,7 @@
 //! Two tables joined on equal keys: each side looks up the other's row and forwards the change of the joined row.
 //!
-//! The result's time is the later of both rows'. As in Kafka Streams an inner join forwards nothing at all while the other
+//! The result's time is the later of both rows'. A result that is null is no row. The row before a change is the join of the
+//! old values, also where the join keeps its rows: it is not looked up. As in Kafka Streams an inner join forwards nothing at all while the other
 //! side has no row, and forwards a deletion also for a row that it never emitted.
 
 use std::marker::PhantomData;
@@ -10,7 +11,7 @@ use streams_core::processor::{Output, TableEdge, TableRecord, TableSink, TaskCon
 use streams_core::topology::{NodeFactory, Wiring};
 use streams_core::{Change, NodeId, Result, Timestamp};
 
-use crate::ops::table::{GetterFactory, Keep, TableFlags, ValueGetter};
+use crate::ops::table::{GetterFactory, Keep, Nulls, TableFlags, ValueGetter};
 use crate::ops::wire_with;
 
 /// Which rows a side of a join gives.
@@ -41,6 +42,8 @@ struct JoinSide<K, V, O, R, F> {
     kind: TableJoin,
     other: Box<dyn ValueGetter<K, O>>,
     joiner: Arc<F>,
+    nulls: Nulls<R>,
+    /// Asked when the node is wired: later operators may want the row before.
     old_values: bool,
     output: Output<TableEdge<K, R>>,
     this: PhantomData<fn(V)>,
@@ -48,6 +51,7 @@ struct JoinSide<K, V, O, R, F> {
 
 impl<K, V, O, R, F> TableSink<K, V> for JoinSide<K, V, O, R, F>
 where
+    R: 'static,
     F: Fn(&K, Option<&V>, Option<&O>) -> Option<R>,
 {
     #[inline]
@@ -65,7 +69,7 @@ where
         let other = other.map(|(row, _)| row);
         let joined = |this: &Option<V>| {
             if self.kind.has_row(this.is_some(), other.is_some()) {
-                (self.joiner)(record.key, this.as_ref(), other)
+                self.nulls.row((self.joiner)(record.key, this.as_ref(), other)?)
             } else {
                 None
             }
@@ -83,6 +87,7 @@ pub(crate) fn table_table<K, V, O, R, F>(
     other: Arc<dyn GetterFactory<K, O>>,
     flags: Arc<TableFlags>,
     joiner: Arc<F>,
+    nulls: Nulls<R>,
 ) -> Arc<dyn NodeFactory>
 where
     K: 'static,
@@ -98,6 +103,7 @@ where
             kind,
             other,
             joiner: Arc::clone(&joiner),
+            nulls: nulls.clone(),
             old_values: flags.old_values(),
             output,
             this: PhantomData,
@@ -128,14 +134,15 @@ pub(crate) fn merge_tables<K: 'static, V: 'static>(keep: Option<Keep<V>>) -> Arc
 }
 
 /// Looks up a joined row by looking up both sides.
-pub(crate) struct JoinGetter<K, V, O, F> {
+pub(crate) struct JoinGetter<K, V, O, R, F> {
     pub(crate) kind: TableJoin,
     pub(crate) this: Arc<dyn GetterFactory<K, V>>,
     pub(crate) other: Arc<dyn GetterFactory<K, O>>,
     pub(crate) joiner: Arc<F>,
+    pub(crate) nulls: Nulls<R>,
 }
 
-impl<K, V, O, R, F> GetterFactory<K, R> for JoinGetter<K, V, O, F>
+impl<K, V, O, R, F> GetterFactory<K, R> for JoinGetter<K, V, O, R, F>
 where
     K: 'static,
     V: 'static,
@@ -152,7 +159,8 @@ where
     fn make(&self, node: NodeId, wiring: &Wiring<'_>) -> Result<Box<dyn ValueGetter<K, R>>> {
         let this = self.this.make(node, wiring)?;
         let other = self.other.make(node, wiring)?;
-        Ok(Box::new(Joined { kind: self.kind, this, other, joiner: Arc::clone(&self.joiner), slot: None }))
+        let (joiner, nulls) = (Arc::clone(&self.joiner), self.nulls.clone());
+        Ok(Box::new(Joined { kind: self.kind, this, other, joiner, nulls, slot: None }))
     }
 }
 
@@ -161,11 +169,13 @@ struct Joined<K, V, O, R, F> {
     this: Box<dyn ValueGetter<K, V>>,
     other: Box<dyn ValueGetter<K, O>>,
     joiner: Arc<F>,
+    nulls: Nulls<R>,
     slot: Option<R>,
 }
 
 impl<K, V, O, R, F> ValueGetter<K, R> for Joined<K, V, O, R, F>
 where
+    R: 'static,
     F: Fn(&K, Option<&V>, Option<&O>) -> Option<R>,
 {
     fn get(&mut self, key: &K) -> Result<Option<(&R, Timestamp)>> {
@@ -176,7 +186,8 @@ where
         }
         let time = |row: &Option<Timestamp>| row.unwrap_or(Timestamp::UNKNOWN);
         let times = (this.as_ref().map(|(_, at)| *at), other.as_ref().map(|(_, at)| *at));
-        self.slot = (self.joiner)(key, this.map(|(row, _)| row), other.map(|(row, _)| row));
+        let joined = (self.joiner)(key, this.map(|(row, _)| row), other.map(|(row, _)| row));
+        self.slot = joined.and_then(|joined| self.nulls.row(joined));
         Ok(self.slot.as_ref().map(|joined| (joined, time(&times.0).max(time(&times.1)))))
     }
 }

@@ -84,27 +84,32 @@ pub(crate) fn stored_source<K: 'static, V: 'static, S: TableStore<K, V>>(
 
 struct UnstoredSource<K, V> {
     keys: Keys<K>,
+    values: SerdeRef<V>,
     output: Output<TableEdge<K, V>>,
 }
 
-impl<K: 'static, V> Sink<K, Option<V>> for UnstoredSource<K, V> {
+impl<K: 'static, V: 'static> Sink<K, Option<V>> for UnstoredSource<K, V> {
     #[inline]
     fn push(&mut self, record: Record<'_, K, Option<V>>, task: &mut TaskContext) -> Result<()> {
         if !self.keys.take(record.key, task) {
             return Ok(());
         }
-        let change = Change::new(record.value, Change::none());
+        let new = match record.value {
+            Some(value) if self.values.is_null(value) => Change::none(),
+            row => row,
+        };
+        let change = Change::new(new, Change::none());
         let Record { key, timestamp, headers, .. } = record;
         self.output.push(TableRecord { key, change, timestamp, headers }, task)
     }
 }
 
 /// A factory of sources of tables that nobody looks rows up in.
-pub(crate) fn unstored_source<K: 'static, V: 'static>(keys: SerdeRef<K>) -> Arc<dyn NodeFactory> {
+pub(crate) fn unstored_source<K: 'static, V: 'static>(keys: SerdeRef<K>, values: SerdeRef<V>) -> Arc<dyn NodeFactory> {
     wire_with(move |node, wiring| {
         let output = wiring.table_output::<K, V>(node)?;
         let keys = Keys { node, serde: Arc::clone(&keys) };
-        wiring.input::<K, Option<V>>(node, UnstoredSource { keys, output });
+        wiring.input::<K, Option<V>>(node, UnstoredSource { keys, values: Arc::clone(&values), output });
         Ok(())
     })
 }

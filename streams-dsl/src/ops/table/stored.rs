@@ -18,6 +18,8 @@ pub(crate) enum OldRow {
     EndNothing,
     /// Changes carry it.
     Tell,
+    /// It is not read: changes carry what the node says it was.
+    Given,
 }
 
 /// The store of a derived table.
@@ -42,9 +44,14 @@ impl<K: 'static, V: 'static> TableSink<K, V> for Kept<K, V> {
         let reads = match self.old_row {
             OldRow::EndNothing => self.old_values,
             OldRow::Tell => self.writer.wants_old(),
+            OldRow::Given => false,
         };
         let had_row = reads && self.writer.store().read(key, &mut self.old)?.is_some();
-        let old = if had_row { &self.old } else { Change::none() };
+        let old = match self.old_row {
+            OldRow::Given => change.old,
+            _ if had_row => &self.old,
+            _ => Change::none(),
+        };
         if self.old_row == OldRow::EndNothing && self.old_values && change.new.is_none() && old.is_none() {
             return Ok(());
         }
