@@ -111,7 +111,7 @@ fn feed(
             }
             Step::Commit(_) if caches == Caches::On => driver.commit().map(|_| ()),
             Step::Commit(_) => Ok(()),
-            Step::Restart(_) => return Err(Stop::Missing("restart of the test driver".to_owned())),
+            Step::Restart(_) => driver.restart(),
         };
         if let Err(error) = done {
             return Ok(Some((error, index)));

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use streams_core::serde::{DefaultSerde, Serde, SerdeRef, SessionWindowedSerde, TimeWindowedSerde, Window, Windowed};
+use streams_core::serde::{
+    DefaultSerde, Nullable, Serde, SerdeRef, SessionWindowedSerde, TimeWindowedSerde, Window, Windowed,
+};
 use streams_core::{Error, ErrorKind, Result, Timestamp};
 
 /// The type of a key or a value.
@@ -138,6 +140,12 @@ impl Cell for Datum {
 
     fn serde(of: &Type) -> SerdeRef<Self> {
         Arc::new(DatumSerde::new(of))
+    }
+}
+
+impl Nullable for Datum {
+    fn is_null(value: &Self) -> bool {
+        Self::is_null(value)
     }
 }
 

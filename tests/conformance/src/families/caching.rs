@@ -20,7 +20,7 @@ fn cached() -> Value {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [keys(), windows()].concat()
+    [keys(), expired(), windows()].concat()
 }
 
 fn keys() -> Vec<Case> {
@@ -53,6 +53,14 @@ fn keys() -> Vec<Case> {
             .op("count", "counts", "again", json!({"materialized": {"name": "counts", "caching": true}}))
             .show("counts")
             .feed("a=x_y@1 b=z@2 ! b=w_v@3 a=u@4 ! c=q@5"),
+        case("metadata", "where a record came from that leaves a cache: Kafka names the last one that changed the row")
+            .stream("in", "in")
+            .op("group_by_key", "groups", "in", json!({}))
+            .op("count", "rows", "groups", json!({"materialized": cached()}))
+            .op("to_stream", "changes", "rows", json!({}))
+            .op("process", "meta", "changes", json!({"processor": "metadata", "stores": []}))
+            .out("meta")
+            .feed("a=x@1 b=y@2 a=z@3 ! a=w@4 !"),
         case("table-source", "a cached table: updates between two commits")
             .stream("in", "in")
             .op("flat_map_values", "words", "in", json!({"mapper": "words"}))
@@ -60,6 +68,23 @@ fn keys() -> Vec<Case> {
             .show("t")
             .feed("a=x_y@5 a=z@3 b=~@4 ! a=w_v@9 c=q@1 !"),
     ]
+}
+
+fn expired() -> Vec<Case> {
+    vec![case(
+        "expired-while-cached",
+        "a window whose retention ends between two commits: what leaves the cache finds its row, and joins it",
+    )
+    .stream("in", "in")
+    .op("group_by_key", "groups", "in", json!({}))
+    .op("windowed_by", "w", "groups", json!({"window": grace(tumbling(10), 5)}))
+    .op("count", "rows", "w", json!({"materialized": cached()}))
+    .op("join", "j", "rows", json!({"with": "rows", "joiner": "concat"}))
+    .op("filter", "f", "rows", json!({"predicate": "value_even"}))
+    .op("left_join", "k", "f", json!({"with": "rows", "joiner": "concat"}))
+    .show_in("j", "joined")
+    .show_in("k", "filtered")
+    .feed("a=x@3 a=y@4 b=z@7 a=w@113 ! b=v@2 b=u@109 a=t@118 c=s@350 a=r@117 !")]
 }
 
 fn windows() -> Vec<Case> {

@@ -302,6 +302,14 @@ fn conversions() -> Vec<Case> {
             .show_in("b", "two")
             .show_in("c", "three")
             .feed("a=x@1 b=~@2"),
+        case("to-table-named-after-a-key-change", "the repartition in front of a table that is named has its name")
+            .stream("in", "in")
+            .op("select_key", "keyed", "in", json!({"mapper": "value"}))
+            .op("to_table", "t", "keyed", json!({"name": "by-value"}))
+            .op("to_table", "u", "keyed", json!({"name": "kept-by-value", "materialized": {"name": "kept"}}))
+            .op("join", "j", "t", json!({"with": "u", "joiner": "concat"}))
+            .show("j")
+            .feed("a=x@1 b=~@2"),
         case("to-stream-with-mapper", "to_stream with a mapper adds a key selection after itself")
             .table("t", "t")
             .op("to_stream", "s", "t", json!({"mapper": "value", "name": "flipped"}))

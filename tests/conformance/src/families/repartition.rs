@@ -7,7 +7,7 @@ use super::build::{case, within, Case};
 const MIXED: &str = "a=xx@5 ~=yy@5 b=~@3 ~=~@4 =zz@6 c=@6 a=w@1";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [explicit(), null_keys(), sinks(), to_table()].concat()
+    [explicit(), null_keys(), sinks(), shared(), to_table()].concat()
 }
 
 fn explicit() -> Vec<Case> {
@@ -149,6 +149,27 @@ fn sinks() -> Vec<Case> {
             .out("keyed")
             .feed("a=x@1 b=~@2"),
     ]
+}
+
+fn shared() -> Vec<Case> {
+    let join = |name: Option<&str>| match name {
+        Some(name) => json!({"with": "t", "joiner": "concat", "name": name}),
+        None => json!({"with": "t", "joiner": "concat"}),
+    };
+    vec![case(
+        "shared-with-a-named-join",
+        "joins without a name share the repartition of the join before them, also where that one is named",
+    )
+    .stream("in", "in")
+    .table("t", "t")
+    .op("select_key", "keyed", "in", json!({"mapper": "value"}))
+    .op("table_join", "a", "keyed", join(Some("first")))
+    .op("table_left_join", "b", "keyed", join(None))
+    .op("table_join", "c", "keyed", join(Some("second")))
+    .op("table_left_join", "d", "keyed", join(None))
+    .to("b", "b")
+    .to("d", "d")
+    .feed("t:x=T@1 a=x@2 b=y@3")]
 }
 
 fn to_table() -> Vec<Case> {

@@ -9,7 +9,7 @@ use super::stream_table::{IN_ORDER, OUT_OF_ORDER, SCRIPT};
 const OPS: [(&str, &str); 3] = [("inner", "join"), ("left", "left_join"), ("outer", "outer_join")];
 
 pub(crate) fn cases() -> Vec<Case> {
-    [every_kind(), versioned(), chained(), single()].concat()
+    [every_kind(), versioned(), chained(), kept_and_observed(), single()].concat()
 }
 
 fn joined(name: impl Into<String>, about: &str, op: &str, [left, right]: [Value; 2], join: Value) -> Case {
@@ -124,6 +124,50 @@ fn chained() -> Vec<Case> {
                     .feed("s:a=1@1 l:a=A@2 r:a=a@3 l:a=~@4 r:a=~@5 s:a=~@6 r:a=b@7 s:a=2@8 l:a=B@9 l:a=~@10 s:a=~@11 r:a=~@12"),
             );
         }
+    }
+    cases
+}
+
+/// A join that keeps its rows asks its sides for the row before, and not its store.
+fn kept_and_observed() -> Vec<Case> {
+    let kept = json!({"materialized": {"name": "rows"}});
+    let mut cases = Vec::new();
+    for (kind, op) in OPS {
+        let script = |topics: &'static [&'static str], seed: u64| {
+            Mixture { topics, keys: &["a", "b"], values: &["x", "yy", "~", "~"], back: 4, on: 5, records: 40 }
+                .script(seed)
+        };
+        let filtered = "a filter below a join with a store: which deletions it passes shows what row it was told of";
+        cases.push(
+            joined(format!("{kind}-kept-filtered"), filtered, op, plain(), kept.clone())
+                .op("filter", "f", "j", json!({"predicate": "value_even"}))
+                .show("f")
+                .feed("l:a=x@1 r:a=R@2 l:a=~@3 l:a=~@4 r:a=S@5 r:a=~@6 r:a=~@7 l:a=~@8 l:a=yy@9 r:a=T@10 l:a=~@11")
+                .feed(script(&["l", "r"], 31)),
+        );
+        let joined_again = "a join of a join with a store: times, deletions and what the joiner gives for old values";
+        cases.push(
+            joined(format!("{kind}-kept-joined-again"), joined_again, op, plain(), kept.clone())
+                .table("s", "s")
+                .op("left_join", "k", "j", json!({"with": "s", "joiner": "concat"}))
+                .show_in("k", "all")
+                .feed("l:a=x@1 r:a=R@2 l:a=~@3 l:a=~@4 r:a=S@5 r:a=~@6 s:a=1@7 l:a=~@8")
+                .feed(script(&["l", "r", "s"], 37)),
+        );
+        cases.push(
+            joined(
+                format!("{kind}-nulls-joined-again"),
+                "a joiner that returns null, without a store: a row that is not there for the next join",
+                op,
+                plain(),
+                json!({"joiner": "null_if_right_null"}),
+            )
+            .table("s", "s")
+            .op("outer_join", "k", "j", json!({"with": "s", "joiner": "concat"}))
+            .show_in("k", "all")
+            .feed("s:a=1@1 l:a=x@2 r:a=R@3 r:a=~@4 s:a=2@5 s:a=~@6 r:a=S@7 s:a=3@8 r:a=~@9 l:a=~@10")
+            .feed(script(&["l", "r", "s"], 41)),
+        );
     }
     cases
 }

@@ -8,7 +8,7 @@ use super::input::Mixture;
 const UPDATES: &str = "a=x@1 b=yy@2 a=zz@3 b=~@4 a=~@5 c=~@6 a=w@7 ~=v@8 a=w@7 =e@9 b=@9";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [sources(), filters(), values(), counts(), aggregates(), reduces(), chains()].concat()
+    [sources(), filters(), values(), values_to_null(), counts(), aggregates(), reduces(), chains()].concat()
 }
 
 fn kept(name: &str) -> Value {
@@ -147,6 +147,52 @@ fn values() -> Vec<Case> {
             .op("to_stream", "s", "t", json!({"mapper": "first_char"}))
             .out("s")
             .feed(UPDATES),
+    ]
+}
+
+fn values_to_null() -> Vec<Case> {
+    vec![
+        case(
+            "map-values-to-null-not-kept",
+            "a mapper that returns null makes tombstones without a store too, one for each update",
+        )
+        .table("t", "in")
+        .op("map_values", "m", "t", json!({"mapper": "null_if_empty"}))
+        .show("m")
+        .feed("a=x@1 a=@2 a=@3 b=@1 b=y@0 b=~@4"),
+        case(
+            "map-values-to-null-mapped-again",
+            "a second mapper is not called for the null of a first, nor is a predicate",
+        )
+        .table("t", "in")
+        .op("map_values", "m", "t", json!({"mapper": "parse_long"}))
+        .op("map_values", "n", "m", json!({"mapper": "length", "materialized": kept("lengths")}))
+        .op("filter", "f", "m", json!({"predicate": "value_even"}))
+        .op("filter_not", "g", "m", json!({"predicate": "value_even", "materialized": kept("odd")}))
+        .show("n")
+        .show_in("f", "even")
+        .show_in("g", "odd")
+        .feed("a=12@1 a=x@2 a=3@3 a=~@4 b=x@5 b=4@6 b=4@7 b=@8"),
+        case("map-values-to-null-joined", "a row that was mapped to null is not there for a join that looks it up")
+            .table("t", "in")
+            .table("other", "other")
+            .op("map_values", "m", "t", json!({"mapper": "null_if_empty"}))
+            .op("left_join", "left", "other", json!({"with": "m", "joiner": "concat"}))
+            .op("outer_join", "outer", "m", json!({"with": "other", "joiner": "concat"}))
+            .op("join", "inner", "m", json!({"with": "other", "joiner": "concat", "materialized": kept("both")}))
+            .show_in("left", "left")
+            .show_in("outer", "outer")
+            .show_in("inner", "inner")
+            .feed("a=@1 other:a=1@2 a=x@3 other:a=2@4 a=@5 other:a=3@6 other:a=~@7 a=y@8 a=~@9"),
+        case("map-values-to-null-looked-up", "a stream finds no row where the mapper gives null")
+            .table("t", "in")
+            .stream("s", "s")
+            .op("map_values", "m", "t", json!({"mapper": "null_if_empty"}))
+            .op("table_join", "j", "s", json!({"with": "m", "joiner": "concat"}))
+            .op("table_left_join", "k", "s", json!({"with": "m", "joiner": "concat"}))
+            .to("j", "inner")
+            .to("k", "left")
+            .feed("a=@1 s:a=1@2 a=x@3 s:a=2@4 a=@5 s:a=3@6"),
     ]
 }
 

@@ -1,13 +1,15 @@
 //! Grouping and windowing.
 
-use streams_dsl::prelude::TimeWindows;
+use streams_core::Timestamp;
+use streams_dsl::prelude::{TimeWindows, UnlimitedWindows};
+use streams_dsl::{KGroupedStream, TimeWindowedKStream};
 
 use crate::functions::key_mapper;
 use crate::interpret::handles::{each_stream, Grouped, Handle, InWindows};
 use crate::interpret::options::{grouped, millis};
 use crate::interpret::{missing, mistake, required, Builder, Stop};
 use crate::model::{Node, Op, WindowSpec};
-use crate::value::Cell;
+use crate::value::{Cell, Datum};
 
 impl Builder {
     /// `group_by_key` and `group_by`.
@@ -36,15 +38,15 @@ impl Builder {
             return mistake(format!("a grouped stream is wanted, not a {:?}", from.handle.kind()));
         };
         let Some(window) = &node.window else { return mistake("`window` is missing") };
-        let (windows, size) = windows(window)?;
+        let size = size(window)?;
         match node.emit.as_deref() {
             None | Some("update") => {}
             Some("close") => return missing("emit on window close"),
             Some(other) => return mistake(format!("there is no emit strategy `{other}`")),
         }
         let windowed = match grouped {
-            Grouped::Plain(grouped) => InWindows::Plain(grouped.windowed_by(windows)),
-            Grouped::Counts(grouped) => InWindows::Counts(grouped.windowed_by(windows)),
+            Grouped::Plain(grouped) => InWindows::Plain(windowed(grouped, window)?),
+            Grouped::Counts(grouped) => InWindows::Counts(windowed(grouped, window)?),
             Grouped::Nested(_) | Grouped::NestedCounts(_) => return missing("windows over nested nullability"),
             _ => return missing("windows over windowed keys"),
         };
@@ -52,7 +54,21 @@ impl Builder {
     }
 }
 
-fn windows(spec: &WindowSpec) -> Result<(TimeWindows, i64), Stop> {
+/// The size of windows in ms.
+fn size(spec: &WindowSpec) -> Result<i64, Stop> {
+    match spec {
+        WindowSpec::Tumbling { size, .. } | WindowSpec::Hopping { size, .. } => Ok(*size),
+        WindowSpec::Unlimited { .. } => Ok(i64::MAX),
+        WindowSpec::Sliding { .. } => missing("sliding windows"),
+        WindowSpec::Session { .. } => missing("session windows"),
+        WindowSpec::Join { .. } => mistake("a join's windows do not group"),
+    }
+}
+
+fn windowed<V: Cell>(
+    grouped: &KGroupedStream<Datum, V>,
+    spec: &WindowSpec,
+) -> Result<TimeWindowedKStream<Datum, V>, Stop> {
     let of = |size: i64, grace: Option<i64>| {
         let size = millis(size)?;
         Ok(match grace {
@@ -60,12 +76,20 @@ fn windows(spec: &WindowSpec) -> Result<(TimeWindows, i64), Stop> {
             None => TimeWindows::of_size_with_no_grace(size),
         })
     };
-    match spec {
-        WindowSpec::Tumbling { size, grace } => Ok((of(*size, *grace)?, *size)),
-        WindowSpec::Hopping { size, advance, grace } => Ok((of(*size, *grace)?.advance_by(millis(*advance)?), *size)),
-        WindowSpec::Sliding { .. } => missing("sliding windows"),
-        WindowSpec::Session { .. } => missing("session windows"),
-        WindowSpec::Unlimited { .. } => missing("unlimited windows"),
-        WindowSpec::Join { .. } => mistake("a join's windows do not group"),
-    }
+    Ok(match spec {
+        WindowSpec::Tumbling { size, grace } => grouped.windowed_by(of(*size, *grace)?),
+        WindowSpec::Hopping { size, advance, grace } => {
+            grouped.windowed_by(of(*size, *grace)?.advance_by(millis(*advance)?))
+        }
+        WindowSpec::Unlimited { start } => {
+            let windows = UnlimitedWindows::of();
+            grouped.windowed_by(match start {
+                Some(start) => windows.start_on(Timestamp(*start)),
+                None => windows,
+            })
+        }
+        WindowSpec::Sliding { .. } | WindowSpec::Session { .. } | WindowSpec::Join { .. } => {
+            return missing("such windows");
+        }
+    })
 }

@@ -17,6 +17,7 @@ mod stateless;
 mod table;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -66,9 +67,34 @@ impl Seen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()).or_default().push(pair);
     }
 
+    /// Where a printer's lines go.
+    fn lines(&self, id: &str) -> Lines {
+        self.watch(id);
+        Lines { seen: self.clone(), id: id.to_owned() }
+    }
+
     /// All that was seen so far.
     pub fn all(&self) -> BTreeMap<String, Vec<Value>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Writes down the lines of a printer, one per write.
+struct Lines {
+    seen: Seen,
+    id: String,
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes).trim_end_matches('\n').to_owned();
+        let mut seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(self.id.clone()).or_default().push(line.into());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -180,8 +206,8 @@ impl Builder {
     fn interpret(&mut self, node: &Node) -> Result<(), Stop> {
         use Op::{
             Aggregate, Count, Filter, FilterNot, FlatMap, FlatMapValues, Foreach, GroupBy, GroupByKey, Join, LeftJoin,
-            Map, MapValues, Merge, OuterJoin, Peek, Process, Reduce, Repartition, SelectKey, Split, TableJoin,
-            TableLeftJoin, To, ToStream, ToTable, WindowedBy,
+            Map, MapValues, Merge, OuterJoin, Peek, Print, Process, ProcessValues, Reduce, Repartition, SelectKey,
+            Split, TableJoin, TableLeftJoin, To, ToStream, ToTable, WindowedBy,
         };
         match node.op {
             Op::Stream => self.stream(node),
@@ -197,13 +223,14 @@ impl Builder {
             ToTable => self.table_of_stream(node),
             ToStream => self.stream_of_table(node),
             Peek | Foreach => self.look(node),
+            Print => self.print(node),
             To => self.to(node),
             GroupByKey | GroupBy => self.group(node),
             WindowedBy => self.windowed_by(node),
             Count | Reduce | Aggregate => self.fold(node),
             TableJoin | TableLeftJoin => self.stream_table(node),
             Join | LeftJoin | OuterJoin => self.table_table(node),
-            Process => self.process(node),
+            Process | ProcessValues => self.process(node),
             other => missing(other.name()),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use streams_core::state::EngineKind;
-use streams_dsl::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
+use streams_dsl::{timestamps, Consumed, Grouped, Joined, Materialized, Produced, Repartitioned};
 
 use crate::functions::embedded_time;
 use crate::interpret::{missing, mistake, Stop};
@@ -27,16 +27,10 @@ pub(super) fn consumed<K: Cell, V: Cell>(node: &Node, key: &Type, value: &Type) 
         consumed = consumed.named(name);
     }
     consumed = match node.extractor.as_deref() {
-        // Failing on an invalid timestamp is what happens without an extractor.
-        None | Some("fail") => consumed,
-        Some("log_and_skip") => consumed.timestamp_extractor(|record, _| record.timestamp),
-        Some("partition_time") => consumed.timestamp_extractor(|record, partition_time| {
-            if record.timestamp < Timestamp(0) {
-                partition_time
-            } else {
-                record.timestamp
-            }
-        }),
+        None => consumed,
+        Some("fail") => consumed.timestamp_extractor(timestamps::fail_on_invalid),
+        Some("log_and_skip") => consumed.timestamp_extractor(timestamps::log_and_skip_on_invalid),
+        Some("partition_time") => consumed.timestamp_extractor(timestamps::use_partition_time_on_invalid),
         Some("embedded") => consumed.timestamp_extractor(|record, _| Timestamp(embedded_time(&record.value.datum()))),
         Some(other) => return mistake(format!("there is no timestamp extractor `{other}`")),
     };

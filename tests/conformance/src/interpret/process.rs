@@ -1,15 +1,16 @@
-//! `process` with the named processors.
+//! `process` and `process_values` with the named processors.
 
 use std::marker::PhantomData;
 
 use bytes::Bytes;
+use streams_core::processor::RecordPosition;
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_dsl::prelude::*;
 
 use crate::functions::number;
 use crate::interpret::handles::{each_stream, Handle, Opt};
 use crate::interpret::{missing, mistake, required, AddedStore, Builder, Stop};
-use crate::model::{Node, StoresSpec};
+use crate::model::{Node, Op, StoresSpec};
 use crate::value::{Cell, Datum, Type};
 
 /// How often a punctuator is due.
@@ -29,8 +30,31 @@ enum Kind {
     WindowPuts,
 }
 
+/// Hands a named processor to one of the two operators, with the store that it works on.
+macro_rules! hosted {
+    ($stream:ident, $store:ident, $kind:ident, $process:ident, $process_with:ident) => {
+        match $store {
+            None => $stream.$process(move || Named::new($kind, NoStore)),
+            Some(AddedStore::KeyValue(store)) if $kind.wants_rows() => {
+                $stream.$process_with(store, move |store| Named::new($kind, Rows(store)))
+            }
+            Some(AddedStore::Window(store)) if $kind == Kind::WindowPuts => {
+                $stream.$process_with(store, move |store| Named::new($kind, Windows(store)))
+            }
+            Some(AddedStore::KeyValue(store)) => $stream.$process_with(store, move |_| Named::new($kind, NoStore)),
+            Some(AddedStore::Window(store)) => $stream.$process_with(store, move |_| Named::new($kind, NoStore)),
+        }
+    };
+}
+
+impl Kind {
+    fn wants_rows(self) -> bool {
+        matches!(self, Self::CountInStore | Self::LastValue | Self::Punctuate(_))
+    }
+}
+
 impl Builder {
-    /// `process`.
+    /// `process` and `process_values`.
     pub(super) fn process(&mut self, node: &Node) -> Result<(), Stop> {
         let (stream, key, value) = self.input_stream(node)?;
         let (kind, result) = kind(required(&node.processor, "processor")?, &value)?;
@@ -51,18 +75,14 @@ impl Builder {
             },
             _ => return missing("a processor with several stores"),
         };
-        let wants_rows = matches!(kind, Kind::CountInStore | Kind::LastValue | Kind::Punctuate(_));
+        if node.op == Op::ProcessValues && matches!(kind, Kind::Punctuate(_)) {
+            return mistake("a processor of values has no record to forward when it punctuates");
+        }
         let stream = each_stream!(&stream, s => {
-            let processed = match store {
-                None => s.process(move || Named::new(kind, NoStore)),
-                Some(AddedStore::KeyValue(store)) if wants_rows => {
-                    s.process_with(store, move |store| Named::new(kind, Rows(store)))
-                }
-                Some(AddedStore::Window(store)) if kind == Kind::WindowPuts => {
-                    s.process_with(store, move |store| Named::new(kind, Windows(store)))
-                }
-                Some(AddedStore::KeyValue(store)) => s.process_with(store, move |_| Named::new(kind, NoStore)),
-                Some(AddedStore::Window(store)) => s.process_with(store, move |_| Named::new(kind, NoStore)),
+            let processed = if node.op == Op::Process {
+                hosted!(s, store, kind, process, process_with)
+            } else {
+                hosted!(s, store, kind, process_values, process_values_with)
             };
             match &node.name {
                 Some(name) => processed.named(name).into(),
@@ -157,6 +177,51 @@ impl Store for Windows {
     }
 }
 
+/// A record as both kinds of processor give it.
+struct In<'a> {
+    key: Datum,
+    value: Datum,
+    timestamp: Timestamp,
+    headers: &'a Headers,
+}
+
+/// Where results go, under the record's key.
+trait Out {
+    fn forward(&mut self, value: &Opt, timestamp: Timestamp, headers: &Headers) -> Result<()>;
+
+    fn position(&self) -> Option<&RecordPosition>;
+}
+
+struct ToKeys<'r, 'c, 'a, K: 'static, V> {
+    record: Record<'r, K, V>,
+    cx: &'c mut Context<'a, K, Opt>,
+}
+
+impl<K, V> Out for ToKeys<'_, '_, '_, K, V> {
+    fn forward(&mut self, value: &Opt, timestamp: Timestamp, headers: &Headers) -> Result<()> {
+        self.cx.forward(self.record.with_value(value).with_timestamp(timestamp).with_headers(headers))
+    }
+
+    fn position(&self) -> Option<&RecordPosition> {
+        self.cx.record_position()
+    }
+}
+
+struct ToValues<'r, 'c, 'a, 'b, K: 'static, V> {
+    record: FixedKeyRecord<'r, K, V>,
+    cx: &'c mut FixedKeyContext<'a, 'b, K, Opt>,
+}
+
+impl<K, V> Out for ToValues<'_, '_, '_, '_, K, V> {
+    fn forward(&mut self, value: &Opt, timestamp: Timestamp, headers: &Headers) -> Result<()> {
+        self.cx.forward(self.record.with_value(value).with_timestamp(timestamp).with_headers(headers))
+    }
+
+    fn position(&self) -> Option<&RecordPosition> {
+        self.cx.record_position()
+    }
+}
+
 /// The processor of a name.
 struct Named<K, S> {
     kind: Kind,
@@ -167,6 +232,53 @@ struct Named<K, S> {
 impl<K, S> Named<K, S> {
     fn new(kind: Kind, store: S) -> Self {
         Self { kind, store, keys: PhantomData }
+    }
+}
+
+impl<K, S: Store> Named<K, S> {
+    fn run(&self, record: &In<'_>, out: &mut impl Out) -> Result<()> {
+        let In { key, value, timestamp, headers } = record;
+        let same = Opt::of(value.clone());
+        match self.kind {
+            Kind::Forward => out.forward(&same, *timestamp, headers),
+            Kind::Metadata => {
+                // Java's words for no place at all, as in a punctuator.
+                let place = out.position().map_or_else(
+                    || "null/-1/-1".to_owned(),
+                    |at| format!("{}/{}/{}", at.topic_partition.topic, at.topic_partition.partition.0, at.offset.0),
+                );
+                out.forward(&Opt::of(Datum::Text(place)), *timestamp, headers)
+            }
+            Kind::TimeShift => out.forward(&same, Timestamp(timestamp.0.saturating_add(5)), headers),
+            Kind::Headers => {
+                let mut more = (*headers).clone();
+                more.push("seen", Some(Bytes::from(key.to_string())));
+                out.forward(&same, *timestamp, &more)
+            }
+            Kind::ForwardThenFail => {
+                out.forward(&same, *timestamp, headers)?;
+                if *value == Datum::text("fail") {
+                    return Err(Error::new(ErrorKind::Processing, "the value says so"));
+                }
+                Ok(())
+            }
+            _ if key.is_null() => Ok(()),
+            Kind::Punctuate(_) => self.store.put(self.kind, key, value, *timestamp).map(|_| ()),
+            Kind::CountInStore | Kind::LastValue | Kind::WindowPuts => {
+                let result = self.store.put(self.kind, key, value, *timestamp)?;
+                out.forward(&Opt::of(result), *timestamp, headers)
+            }
+        }
+    }
+}
+
+impl<K: Cell, V: Cell, S: Store> FixedKeyProcessor<K, V> for Named<K, S> {
+    type VOut = Opt;
+
+    fn process(&mut self, record: FixedKeyRecord<'_, K, V>, cx: &mut FixedKeyContext<'_, '_, K, Opt>) -> Result<()> {
+        let (key, value) = (record.key().datum(), record.value().datum());
+        let (timestamp, headers) = (record.timestamp(), record.headers());
+        self.run(&In { key, value, timestamp, headers }, &mut ToValues { record, cx })
     }
 }
 
@@ -183,39 +295,8 @@ impl<K: Cell, V: Cell, S: Store> Processor<K, V> for Named<K, S> {
 
     fn process(&mut self, record: Record<'_, K, V>, cx: &mut Context<'_, K, Opt>) -> Result<()> {
         let (key, value) = (record.key.datum(), record.value.datum());
-        let same = Opt::of(value.clone());
-        match self.kind {
-            Kind::Forward => cx.forward(record.with_value(&same)),
-            Kind::Metadata => {
-                // Java's words for no place at all, as in a punctuator.
-                let place = cx.record_position().map_or_else(
-                    || "null/-1/-1".to_owned(),
-                    |at| format!("{}/{}/{}", at.topic_partition.topic, at.topic_partition.partition.0, at.offset.0),
-                );
-                cx.forward(record.with_value(&Opt::of(Datum::Text(place))))
-            }
-            Kind::TimeShift => {
-                cx.forward(record.with_value(&same).with_timestamp(Timestamp(record.timestamp.0.saturating_add(5))))
-            }
-            Kind::Headers => {
-                let mut headers = record.headers.clone();
-                headers.push("seen", Some(Bytes::from(key.to_string())));
-                cx.forward(record.with_value(&same).with_headers(&headers))
-            }
-            Kind::ForwardThenFail => {
-                cx.forward(record.with_value(&same))?;
-                if value == Datum::text("fail") {
-                    return Err(Error::new(ErrorKind::Processing, "the value says so"));
-                }
-                Ok(())
-            }
-            _ if key.is_null() => Ok(()),
-            Kind::Punctuate(_) => self.store.put(self.kind, &key, &value, record.timestamp).map(|_| ()),
-            Kind::CountInStore | Kind::LastValue | Kind::WindowPuts => {
-                let result = self.store.put(self.kind, &key, &value, record.timestamp)?;
-                cx.forward(record.with_value(&Opt::of(result)))
-            }
-        }
+        let (timestamp, headers) = (record.timestamp, record.headers);
+        self.run(&In { key, value, timestamp, headers }, &mut ToKeys { record, cx })
     }
 
     fn punctuate(&mut self, tick: Punctuation, cx: &mut Context<'_, K, Opt>) -> Result<()> {

@@ -1,10 +1,12 @@
-//! Operators by which records are seen: `to`, `peek`, `foreach`.
+//! Operators by which records are seen: `to`, `peek`, `foreach`, `print`.
 
-use streams_dsl::KStream;
+use std::fmt::Debug;
+
+use streams_dsl::{KStream, Printed};
 
 use crate::interpret::handles::{each_stream, Handle};
 use crate::interpret::options::produced;
-use crate::interpret::{missing, mistake, required, Builder, Stop};
+use crate::interpret::{missing, mistake, required, Builder, Lines, Stop};
 use crate::model::{Node, Op};
 use crate::value::{Cell, Type};
 
@@ -22,6 +24,14 @@ impl Builder {
         };
         each_stream!(&stream, s => write(s, node, &topic, &key, &value)?);
         self.sinks.insert(topic, (key, value));
+        Ok(())
+    }
+
+    /// `print`.
+    pub(super) fn print(&mut self, node: &Node) -> Result<(), Stop> {
+        let (stream, _, _) = self.input_stream(node)?;
+        let lines = self.seen.lines(required(&node.id, "id")?);
+        each_stream!(&stream, s => print(s, node, lines));
         Ok(())
     }
 
@@ -47,6 +57,20 @@ impl Builder {
         });
         self.returns(node, Handle::Stream(stream), key, value)
     }
+}
+
+fn print<K: Cell + Debug, V: Cell + Debug>(stream: &KStream<K, V>, node: &Node, lines: Lines) {
+    let mut printed = Printed::to_writer(lines).key_value_mapper(|key: &K, value: &V| {
+        // As Java prints them.
+        format!("{}, {}", key.datum(), value.datum())
+    });
+    if let Some(label) = &node.label {
+        printed = printed.label(label);
+    }
+    if let Some(name) = &node.name {
+        printed = printed.named(name);
+    }
+    stream.print(printed);
 }
 
 fn write<K: Cell, V: Cell>(

@@ -217,10 +217,7 @@ impl Program<'_> {
                 Node { op, predicate: predicate(rng), materialized: materialized(rng, "kept", ids), ..base }
             }
             2 | 3 => {
-                // A null in a table is a deletion for Kafka and an `Option`'s `None` for us: such mappers are not drawn.
-                let mapper =
-                    value_mapper(rng, &from.value).filter(|name| name != "null_if_empty" && name != "parse_long");
-                let (mapper, materialized) = (mapper.or(named(rng, &["length"])), materialized(rng, "mapped", ids));
+                let (mapper, materialized) = (value_mapper(rng, &from.value), materialized(rng, "mapped", ids));
                 Node { op: Op::MapValues, mapper, materialized, ..base }
             }
             4 | 5 => {
@@ -229,10 +226,9 @@ impl Program<'_> {
             }
             6 => Node { op: Op::GroupBy, mapper: pair_mapper(rng), ..base },
             7..=9 => {
-                // As above, joiners that may give null are not drawn.
                 let op = *rng.pick(&[Op::Join, Op::LeftJoin, Op::OuterJoin]);
                 let (with, materialized) = (self.other(rng, Kind::Table, from), materialized(rng, "joined", ids));
-                Node { op, with, joiner: named(rng, &["concat", "sum"]), materialized, ..base }
+                Node { op, with, joiner: joiner(rng), materialized, ..base }
             }
             10 => {
                 let op = *rng.pick(&[Op::ForeignJoin, Op::ForeignLeftJoin]);
