@@ -4,8 +4,9 @@
 //! appended durable and answers who waited for it. Nothing here reads a clock, starts a thread or knows a socket; the
 //! drivers ([`crate::drivers`], the server, the in-process transport) call in from any thread.
 //!
-//! Locks, in the order in which they may nest: topic changes, catalogue, partition. Waiter lists, the sync queue and
-//! the purgatory hold theirs only to move entries in and out. No lock is held while a reply is delivered.
+//! Locks, in the order in which they may nest: topic changes, catalogue, partition; and the round of syncs, partition.
+//! Waiter lists, the sync queue and the purgatory hold theirs only to move entries in and out. No lock is held while a
+//! reply is delivered, but that of the round that it waited for.
 
 use std::fmt;
 use std::path::Path;
