@@ -66,7 +66,19 @@ struct Metadata {
     max_age: Duration,
     allow_auto_topic_creation: bool,
     last_error: Option<Error>,
+    /// Since when nobody answers, and when that was logged last.
+    silence: Option<Silence>,
 }
+
+/// A time in which no broker answered.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    since: Timestamp,
+    logged_at: Timestamp,
+}
+
+/// How often it is logged that no broker answers, so that who waits sees why, and a long outage does not fill a disk.
+const SILENCE_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 impl<T> std::fmt::Debug for Requests<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -100,6 +112,7 @@ impl<T> Requests<T> {
                 max_age: config.metadata_max_age,
                 allow_auto_topic_creation,
                 last_error: None,
+                silence: None,
             },
         }
     }
@@ -243,19 +256,36 @@ impl<T> Requests<T> {
                 self.transport.update_brokers(self.cluster.brokers());
                 self.metadata.fetched_at = Some(now);
                 self.metadata.last_error = None;
+                if let Some(silence) = self.metadata.silence.take() {
+                    tracing::info!(silent_ms = (now - silence.since).as_millis(), "a broker answers again");
+                }
                 if !self.cluster.is_incomplete() {
                     self.metadata.failures = 0;
                     return;
                 }
             }
             Err(error) => {
-                tracing::debug!(error = %error.report(), "fetch metadata");
                 self.metadata.last_error = Some(error);
             }
         }
         self.metadata.needed = true;
         self.metadata.failures = self.metadata.failures.saturating_add(1);
         self.metadata.not_before = now + self.backoff.delay(self.metadata.failures, &mut self.random);
+        self.log_silence(now);
+    }
+
+    /// Says that no broker answers, who was tried, why and when the next try is; not more often than
+    /// [`SILENCE_LOG_INTERVAL`].
+    fn log_silence(&mut self, now: Timestamp) {
+        let Some(error) = &self.metadata.last_error else { return };
+        let since = match self.metadata.silence {
+            Some(silence) if now - silence.logged_at < SILENCE_LOG_INTERVAL => return,
+            Some(silence) => silence.since,
+            None => now,
+        };
+        self.metadata.silence = Some(Silence { since, logged_at: now });
+        let (silent_ms, next_ms) = ((now - since).as_millis(), (self.metadata.not_before - now).as_millis());
+        tracing::warn!(error = %error.report(), silent_ms, next_ms, "no broker answers; trying again");
     }
 
     /// Ends one request whose time is up; its answer, should it come, is ignored.
