@@ -208,6 +208,10 @@ fn create<'a>(
                 ids.insert(Arc::from(name), id);
             }
             Err(refusal) if refusal.code == ErrorCode::TOPIC_ALREADY_EXISTS => again.push(name),
+            Err(refusal) if refusal.code == ErrorCode::INVALID_REPLICATION_FACTOR => {
+                let message = format!("setting `replication.factor` is {replication_factor}: {refusal}");
+                return Err(Error::new(ErrorKind::InvalidConfig, message));
+            }
             Err(refusal) => return Err(refusal.into()),
         }
     }
