@@ -62,6 +62,16 @@ impl Cluster {
         self.wanted.retain(|topic| keep(topic));
     }
 
+    /// The topics that are asked for.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.wanted.iter()
+    }
+
+    /// Whether the broker says that it has no such topic.
+    pub(crate) fn is_unknown(&self, topic: &str) -> bool {
+        self.topic_error(topic) == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
     /// Who leads a partition, if anybody is known to.
     pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<Leader> {
         let index = usize::try_from(partition.partition.0).ok()?;

@@ -1,6 +1,6 @@
 //! What leaves a task: the trait that the runtime's producer and the test driver implement.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Partition;
 use crate::record::Headers;
 use crate::time::Timestamp;
@@ -17,11 +17,26 @@ pub trait RecordCollector {
     /// When the name is not a legal topic name.
     fn topic(&mut self, name: &str) -> Result<SinkTopic>;
 
+    /// Checks that there is where sinks write to, as far as it is known before a record comes: a record that is repeated
+    /// because its output was unknown is counted twice.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Retriable`] while a topic is unknown; the message names it.
+    fn require_outputs(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// How many partitions a topic has.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Retriable`] while the topic is unknown; the message names it.
     fn partition_count(&mut self, topic: SinkTopic) -> Result<u32>;
+
+    /// The error of a record for a partition that does not exist.
+    fn no_such_partition(&self, topic: SinkTopic, chosen: u32, key: Option<&[u8]>) -> Error {
+        let _ = (topic, key);
+        Error::new(ErrorKind::Processing, format!("partition {chosen} does not exist; choose one that does"))
+    }
 
     /// Sends one record; null is `None`. Without a partition the default partitioner chooses by the key's bytes.
     ///

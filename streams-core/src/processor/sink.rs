@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::ids::{NodeId, Partition};
 use crate::processor::{Sink, SinkTopic, TaskContext};
 use crate::record::Record;
@@ -32,7 +32,7 @@ pub struct SinkNode<K, V> {
     value: Vec<u8>,
 }
 
-impl<K, V> SinkNode<K, V> {
+impl<K: 'static, V: 'static> SinkNode<K, V> {
     /// A sink to one topic.
     pub fn fixed(
         node: NodeId,
@@ -67,13 +67,12 @@ impl<K, V> SinkNode<K, V> {
         match partitioner(record.key, record.value, partitions) {
             None => Ok(None),
             Some(chosen) if chosen < partitions => Ok(Some(Partition(i32::try_from(chosen).unwrap_or(i32::MAX)))),
-            Some(chosen) => Err(Error::new(
-                ErrorKind::Processing,
-                format!(
-                    "partitioner of sink {} chose partition {chosen}, and its topic has {partitions}; choose one below",
-                    task.node_name(self.node)
-                ),
-            )),
+            Some(chosen) => {
+                let mut key = Vec::new();
+                let key = encode(&self.keys, record.key, &mut key)?;
+                let error = task.collector().no_such_partition(topic, chosen, key);
+                Err(error.context(format!("partitioner of sink {}", task.node_name(self.node))))
+            }
         }
     }
 }

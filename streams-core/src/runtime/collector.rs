@@ -3,20 +3,39 @@
 //! A thread has one producer; its tasks share it, each through a [`Collector`] of its own. A topic's partitions are
 //! resolved once, so that a send is a hash of the key and an append to a buffer. A thread is one thread: the cell around
 //! the producer is a flag, no lock, and no borrow outlives a call.
+//!
+//! What becomes of records that cannot be written, as in Kafka Streams but for the last line, where it tries for ever:
+//!
+//! | failure | what happens |
+//! |---|---|
+//! | not acknowledged within `delivery.timeout.ms`, and could be later | the task goes on from its last commit |
+//! | refused by the broker or too large | the production handler decides; a changelog's fails |
+//! | the topic is missing, also after a while | the same |
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::client::producer::{partition_for_key, Destination, Producer};
+use crate::client::producer::{murmur2, partition_for_key, Destination, Producer};
+use crate::config::StreamsConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Partition, TopicPartition};
 use crate::processor::{RecordCollector, SinkTopic, Verdict};
 use crate::record::Headers;
+use crate::runtime::assignment::full_name;
 use crate::runtime::handlers::ProductionHandler;
 use crate::state::ChangelogSink;
 use crate::time::Timestamp;
+use crate::topology::{NodeKind, Topology};
+
+/// How long and how often metadata is waited for that nobody has asked for before: about as long as a broker takes.
+const METADATA_POLL: Duration = Duration::from_millis(100);
+const METADATA_POLLS_MAX: usize = 10;
+/// How the names of changelogs end.
+const CHANGELOG_SUFFIX: &str = "-changelog";
 
 /// The producer of a thread, as its tasks share it.
 pub(crate) type SharedProducer = Rc<RefCell<Producer>>;
@@ -24,12 +43,34 @@ pub(crate) type SharedProducer = Rc<RefCell<Producer>>;
 /// What happens to records that the producer could not write.
 #[derive(Clone)]
 pub(crate) struct ProductionPolicy {
-    pub(crate) handler: ProductionHandler,
+    handler: ProductionHandler,
     /// `<application.id>-`: topics that begin so and end with `-changelog` are stores' own.
-    pub(crate) prefix: Arc<str>,
+    prefix: Arc<str>,
+    writers: Arc<Writers>,
+}
+
+/// Who writes to which topic, for messages.
+#[derive(Debug, Default)]
+struct Writers {
+    /// The sinks of a topic, by its full name.
+    sinks: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    dead_letter_topic: Option<Arc<str>>,
 }
 
 impl ProductionPolicy {
+    /// The policy of an application.
+    pub(crate) fn new(handler: ProductionHandler, config: &StreamsConfig, topology: &Topology) -> Self {
+        let mut writers = Writers::default();
+        for node in topology.nodes() {
+            if let NodeKind::Sink { topic: Some(topic) } = &node.kind {
+                let topic = full_name(topology, &config.application_id, topic);
+                writers.sinks.entry(topic).or_default().push(Arc::clone(&node.name));
+            }
+        }
+        writers.dead_letter_topic = config.runtime.errors_dead_letter_queue_topic_name.as_deref().map(Arc::from);
+        Self { handler, prefix: format!("{}-", config.application_id).into(), writers: Arc::new(writers) }
+    }
+
     /// Takes the failures of records that were sent earlier and decides about each.
     ///
     /// # Errors
@@ -50,14 +91,54 @@ impl ProductionPolicy {
         }
         match partition {
             Some(partition) if self.passes(&partition, &error) => Ok(()),
-            _ => Err(error),
+            Some(partition) => Err(self.explained(&partition.topic, error)),
+            None => Err(error),
         }
+    }
+
+    /// A record is for a topic that has been missing for long.
+    #[cold]
+    fn on_missing(&self, topic: &Arc<str>) -> Result<()> {
+        let error = Error::new(ErrorKind::Refused, format!("topic {topic} does not exist: make it"));
+        match self.passes(&TopicPartition::new(Arc::clone(topic), 0), &error) {
+            true => Ok(()),
+            false => Err(self.explained(topic, error)),
+        }
+    }
+
+    /// Names who wrote what could not be written, and how to go on without it.
+    #[cold]
+    fn explained(&self, topic: &str, error: Error) -> Error {
+        let writer = self.writer(topic);
+        let remedy = match error.kind() {
+            ErrorKind::Refused if !self.is_changelog(topic) => {
+                "; production.exception.handler=continue goes on without what cannot be written"
+            }
+            _ => "",
+        };
+        error.context(format!("{writer} cannot write to topic {topic}{remedy}"))
+    }
+
+    /// Who writes to a topic.
+    fn writer(&self, topic: &str) -> String {
+        if let Some(store) = topic.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_suffix(CHANGELOG_SUFFIX)) {
+            return format!("store {store}");
+        }
+        match self.writers.sinks.get(topic) {
+            Some(sinks) => format!("sink {}", sinks.join(", ")),
+            None if self.writers.dead_letter_topic.as_deref() == Some(topic) => "the dead letter queue".to_owned(),
+            None => "a sink that chooses its topic".to_owned(),
+        }
+    }
+
+    fn is_changelog(&self, topic: &str) -> bool {
+        topic.starts_with(&*self.prefix) && topic.ends_with(CHANGELOG_SUFFIX)
     }
 
     /// Whether to go on without a record. Never without one of a changelog: its store would be wrong for ever.
     fn passes(&self, partition: &TopicPartition, error: &Error) -> bool {
-        let is_changelog = partition.topic.starts_with(&*self.prefix) && partition.topic.ends_with("-changelog");
-        error.kind() == ErrorKind::Refused && !is_changelog && (self.handler)(partition, error) == Verdict::Continue
+        let may_pass = error.kind() == ErrorKind::Refused && !self.is_changelog(&partition.topic);
+        may_pass && (self.handler)(partition, error) == Verdict::Continue
     }
 }
 
@@ -89,38 +170,45 @@ impl Collector {
 
     #[cold]
     fn own_failure(&self, topic: SinkTopic, partition: Partition, error: Error) -> Result<()> {
-        let topic = Arc::clone(&self.targets[topic.0 as usize].name);
-        match self.policy.passes(&TopicPartition { topic, partition }, &error) {
+        let partition = TopicPartition { topic: Arc::clone(&self.targets[topic.0 as usize].name), partition };
+        match self.policy.passes(&partition, &error) {
             true => Ok(()),
-            false => Err(error),
+            false => Err(self.policy.explained(&partition.topic, error)),
         }
     }
 }
 
 impl Target {
+    /// Finds out the topic's partitions, waiting a moment for metadata that was never asked for before. Says whether there
+    /// is such a topic: not when it has been missing for long.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retriable`] while the topic is unknown.
     #[cold]
-    fn learn(&mut self, producer: &mut Producer) -> Result<()> {
-        let Some(count) = producer.partition_count(&self.name) else {
+    fn learn(&mut self, producer: &mut Producer, policy: &ProductionPolicy) -> Result<bool> {
+        let name = &self.name;
+        for _ in 0..METADATA_POLLS_MAX {
+            if producer.partition_count(name).is_some() || producer.is_answered(name) {
+                break;
+            }
+            producer.poll_again(METADATA_POLL)?;
+        }
+        let Some(count) = producer.partition_count(name) else {
+            if producer.is_missing(name) {
+                return Ok(false);
+            }
             let message = format!(
-                "topic {} is unknown: it does not exist, or its metadata has not come yet; make it if it is missing",
-                self.name
+                "topic {name} is unknown, to which {} writes: it does not exist, or its metadata has not come yet; make it \
+                 if it is missing",
+                policy.writer(name)
             );
             return Err(Error::new(ErrorKind::Retriable, message));
         };
         self.count = count;
         self.partitions = (0..count)
-            .map(|partition| producer.destination(&TopicPartition::new(Arc::clone(&self.name), partition)))
+            .map(|partition| producer.destination(&TopicPartition::new(Arc::clone(name), partition)))
             .collect();
-        Ok(())
-    }
-
-    #[cold]
-    fn no_such_partition(&self, partition: Partition) -> Error {
-        let message = format!(
-            "partition {partition} of topic {} does not exist: it has {}; choose one below",
-            self.name, self.count
-        );
-        Error::new(ErrorKind::Processing, message)
+        Ok(true)
     }
 }
 
@@ -141,12 +229,33 @@ impl RecordCollector for Collector {
         Ok(SinkTopic(index))
     }
 
+    fn require_outputs(&mut self) -> Result<()> {
+        let producer = &mut *self.producer.borrow_mut();
+        let is_sinks = |target: &&mut Target| self.policy.writers.sinks.contains_key(&target.name);
+        for target in self.targets.iter_mut().filter(is_sinks).filter(|target| target.partitions.is_empty()) {
+            target.learn(producer, &self.policy)?;
+        }
+        Ok(())
+    }
+
     fn partition_count(&mut self, topic: SinkTopic) -> Result<u32> {
         let target = &mut self.targets[topic.0 as usize];
-        if target.partitions.is_empty() {
-            target.learn(&mut self.producer.borrow_mut())?;
+        if target.partitions.is_empty() && !target.learn(&mut self.producer.borrow_mut(), &self.policy)? {
+            // The record's fate is decided when it is sent; until then any number will do.
+            return Ok(1);
         }
         Ok(u32::try_from(target.count).unwrap_or(0))
+    }
+
+    #[cold]
+    fn no_such_partition(&self, topic: SinkTopic, chosen: u32, key: Option<&[u8]>) -> Error {
+        let Target { name, count, .. } = &self.targets[topic.0 as usize];
+        // Of the key itself nothing is said: it is the user's data.
+        let key = key.map_or_else(|| "no key".to_owned(), |key| format!("a key of hash {:#010x}", murmur2(key)));
+        let message = format!(
+            "partition {chosen} of topic {name} was chosen for {key}, and the topic has {count}; choose one below"
+        );
+        Error::new(ErrorKind::Processing, message)
     }
 
     #[inline]
@@ -161,8 +270,8 @@ impl RecordCollector for Collector {
     ) -> Result<()> {
         let target = &mut self.targets[topic.0 as usize];
         let producer = &mut *self.producer.borrow_mut();
-        if target.partitions.is_empty() {
-            target.learn(producer)?;
+        if target.partitions.is_empty() && !target.learn(producer, &self.policy)? {
+            return self.policy.on_missing(&target.name);
         }
         let partition = match (partition, key) {
             (Some(partition), _) => partition,
@@ -172,7 +281,8 @@ impl RecordCollector for Collector {
         };
         let known = usize::try_from(partition.0).ok().and_then(|index| target.partitions.get(index));
         let Some(to) = known.copied() else {
-            return Err(target.no_such_partition(partition));
+            let chosen = u32::try_from(partition.0).unwrap_or(u32::MAX);
+            return Err(self.no_such_partition(topic, chosen, key));
         };
         self.policy.settle_failures(producer)?;
         match producer.send_to(to, key, value, timestamp, headers) {

@@ -15,6 +15,8 @@
 //! not belong together: the store is wiped and read from the start. But a log without any record cannot rebuild what the
 //! store has: then nothing is wiped, and the application does not start.
 //!
+//! Where a log ends and begins is asked again and again while no broker says it, but not longer than `task.timeout.ms`.
+//!
 //! No serde and no user code runs here, only bytes are copied; a restoration that is cut off goes on where its last
 //! batch ended, as every batch is written with its offset in one piece.
 
@@ -117,13 +119,15 @@ pub(crate) struct Restorer {
     consumer: Consumer,
     tasks: Vec<(TaskId, Vec<StoreToRestore>)>,
     listener: Option<Arc<dyn StateRestoreListener>>,
+    /// How long a position may stay unknown (`task.timeout.ms`).
+    timeout: Duration,
     scratch: Scratch,
 }
 
 impl Restorer {
     /// A restorer that reads through `consumer`, which has no group and no reset policy.
-    pub(crate) fn new(consumer: Consumer, listener: Option<Arc<dyn StateRestoreListener>>) -> Self {
-        Self { consumer, tasks: Vec::new(), listener, scratch: Scratch::default() }
+    pub(crate) fn new(consumer: Consumer, listener: Option<Arc<dyn StateRestoreListener>>, timeout: Duration) -> Self {
+        Self { consumer, tasks: Vec::new(), listener, timeout, scratch: Scratch::default() }
     }
 
     /// Takes tasks on. What was being restored before is forgotten.
@@ -181,6 +185,7 @@ impl Restorer {
                 Err(error) if self.consumer.out_of_range().is_empty() => return Err(error),
                 Err(_) => self.start_over(open)?,
             }
+            require_positions(&self.consumer, now, self.timeout).context(|| "restore stores".to_owned())?;
             self.advance(open)?;
         }
         Ok(self.take_done())
@@ -316,6 +321,21 @@ fn start_of(
         return Ok(log_start);
     }
     Ok(next)
+}
+
+/// Checks that no position of a consumer is looked up for `timeout` (`task.timeout.ms`) or longer.
+///
+/// # Errors
+/// [`ErrorKind::Processing`] naming the partition, the time and what the broker said last.
+pub(crate) fn require_positions(consumer: &Consumer, now: Timestamp, timeout: Duration) -> Result<()> {
+    let Some(failing) = consumer.failing_lookup(now, timeout) else { return Ok(()) };
+    let message = format!(
+        "where {} begins or ends cannot be found out for {} ms (task.timeout.ms): {}",
+        failing.partition,
+        failing.waited.as_millis(),
+        failing.why
+    );
+    Err(Error::new(ErrorKind::Processing, message))
 }
 
 fn wipe(

@@ -59,6 +59,8 @@ pub(super) struct Assigned {
     pub(super) fetching: Option<u64>,
     /// The question about its position that is not answered.
     pub(super) asking: Option<u64>,
+    /// Since when looking its position up fails, and why it did last.
+    pub(super) failing_lookup: Option<(Timestamp, String)>,
     /// Failures in a row, and when to try again.
     pub(super) failures: u32,
     pub(super) not_before: Timestamp,
@@ -82,6 +84,7 @@ impl Assigned {
             fetched: None,
             fetching: None,
             asking: None,
+            failing_lookup: None,
             failures: 0,
             not_before: Timestamp(i64::MIN),
             end: None,
@@ -97,6 +100,7 @@ impl Assigned {
         self.fetched = None;
         self.fetching = None;
         self.asking = None;
+        self.failing_lookup = None;
         self.failures = 0;
         self.not_before = Timestamp(i64::MIN);
     }
@@ -116,6 +120,16 @@ impl Assigned {
             && self.epoch.is_some()
             && leader_epoch >= 0
             && !known.contains(&Some(leader_epoch))
+    }
+
+    /// Looking its position up fails, again or for the first time. No failure of one that has a position, which is only
+    /// compared with what the log has.
+    pub(super) fn lookup_fails(&mut self, now: Timestamp, why: String) {
+        if matches!(self.position, Position::At(_)) {
+            return;
+        }
+        let since = self.failing_lookup.as_ref().map_or(now, |(since, _)| *since);
+        self.failing_lookup = Some((since, why));
     }
 
     /// Where to fetch, if it should be.

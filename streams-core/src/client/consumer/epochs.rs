@@ -86,7 +86,7 @@ impl Consumer {
                 }
             }
         }
-        self.ask_again_later(now, serial);
+        self.ask_again_later(now, serial, "the answer leaves the partition out");
     }
 
     fn take_epoch_end(&mut self, now: Timestamp, serial: u64, topic: &str, answer: &EpochEndOffset) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::client::consumer::assignment::{Assigned, Position, LATEST};
 use crate::client::consumer::fetcher::isolation_level;
 use crate::client::consumer::{Consumer, OutOfRange, Tag};
+use crate::client::requests::Requests;
 use crate::client::transport::BrokerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Offset, TopicPartition};
@@ -15,6 +16,16 @@ use crate::protocol::messages::list_offsets::{
 };
 use crate::protocol::{ErrorCode, Response};
 use crate::time::{duration_ms, Timestamp};
+
+/// A position that could not be found out for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FailingLookup {
+    pub(crate) partition: TopicPartition,
+    /// How long it fails by now.
+    pub(crate) waited: Duration,
+    /// Why it did last.
+    pub(crate) why: String,
+}
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,15 +49,28 @@ impl fmt::Display for OutOfRange {
     }
 }
 
+/// Why nobody is known to lead a partition; none while the broker was not asked yet.
+fn why_leaderless(requests: &Requests<Tag>, partition: &TopicPartition) -> Option<String> {
+    match (requests.metadata_error(), requests.cluster().topic_error(&partition.topic)) {
+        (Some(error), _) => Some(error),
+        (None, None) => None,
+        (None, Some(code)) if code.is_error() => Some(format!("the broker answers {code}")),
+        (None, Some(_)) => Some("the partition has no leader".to_owned()),
+    }
+}
+
 impl Consumer {
     /// Asks every broker about the partitions whose position is to be looked up.
     pub(super) fn send_lookups(&mut self, now: Timestamp) -> Result<()> {
         let mut requests = BTreeMap::<i32, Vec<ListOffsetsTopic>>::new();
         let mut leaderless = false;
-        for assigned in self.assignment.iter() {
+        for assigned in self.assignment.iter_mut() {
             let Some(timestamp) = assigned.wants_lookup(now) else { continue };
             let Some(leader) = self.requests.cluster().leader(&assigned.partition) else {
                 leaderless = true;
+                if let Some(why) = why_leaderless(&self.requests, &assigned.partition) {
+                    assigned.lookup_fails(now, why);
+                }
                 continue;
             };
             let partition = ListOffsetsPartition {
@@ -84,8 +108,18 @@ impl Consumer {
         Ok(())
     }
 
+    /// The partition whose look-up fails for longest, if that is `limit` or longer.
+    pub(crate) fn failing_lookup(&self, now: Timestamp, limit: Duration) -> Option<FailingLookup> {
+        let failing = self.assignment.iter().filter_map(|assigned| Some((assigned, assigned.failing_lookup.as_ref()?)));
+        let (assigned, (since, why)) = failing.min_by_key(|(_, (since, _))| *since)?;
+        let waited = self.requests.steady_between(now) - *since;
+        let partition = || assigned.partition.clone();
+        (waited >= limit).then(|| FailingLookup { partition: partition(), waited, why: why.clone() })
+    }
+
     /// Acts on a look-up that ended.
     pub(super) fn complete_lookup(&mut self, now: Timestamp, serial: u64, response: Result<Response>) {
+        let mut why = "the answer leaves the partition out".to_owned();
         match response.and_then(ListOffsetsResponse::try_from) {
             Ok(response) => {
                 for topic in &response.topics {
@@ -95,14 +129,15 @@ impl Consumer {
                 }
             }
             Err(error) => {
-                tracing::debug!(error = %error.report(), "look positions up");
+                why = error.report();
+                tracing::debug!(error = why, "look positions up");
                 self.requests.refresh_metadata();
                 if error.kind() != ErrorKind::Retriable {
                     self.errors.push_back(error.context("look positions up"));
                 }
             }
         }
-        self.ask_again_later(now, serial);
+        self.ask_again_later(now, serial, &why);
     }
 
     fn take_position(&mut self, now: Timestamp, serial: u64, topic: &str, answer: &ListOffsetsPartitionResponse) {
@@ -136,6 +171,9 @@ impl Consumer {
 
     /// Acts on a question about a position that the broker refuses.
     pub(super) fn take_position_error(&mut self, now: Timestamp, partition: &TopicPartition, code: ErrorCode) {
+        if let Some(assigned) = self.assignment.get_mut(partition) {
+            assigned.lookup_fails(now, format!("the broker answers {code}"));
+        }
         if !code.is_retriable() {
             let message = format!("look up a position in {partition}: the broker answers {code}");
             self.errors.push_back(Error::new(ErrorKind::Refused, message));
@@ -148,13 +186,14 @@ impl Consumer {
     }
 
     /// Waits before it asks again about the partitions that an answer left out.
-    pub(super) fn ask_again_later(&mut self, now: Timestamp, serial: u64) {
+    pub(super) fn ask_again_later(&mut self, now: Timestamp, serial: u64, why: &str) {
         let asked = |assigned: &&Assigned| assigned.asking == Some(serial);
         let left = self.assignment.iter().filter(asked).map(|assigned| assigned.partition.clone()).collect::<Vec<_>>();
         for partition in left {
             self.back_off(now, &partition);
             if let Some(assigned) = self.assignment.get_mut(&partition) {
                 assigned.asking = None;
+                assigned.lookup_fails(now, why.to_owned());
             }
         }
     }

@@ -12,6 +12,7 @@
 mod accumulator;
 mod batch;
 mod idempotence;
+mod missing;
 mod partitioner;
 mod sender;
 
@@ -37,6 +38,7 @@ use crate::time::{Clock, SteadyTime, Timestamp};
 
 use accumulator::Accumulator;
 use idempotence::Idempotence;
+use missing::MissingTopics;
 use partitioner::Sticky;
 use sender::Sent;
 
@@ -58,6 +60,9 @@ pub struct Producer {
     unanswered: HashMap<i32, usize, FixedState>,
     errors: VecDeque<(Option<TopicPartition>, Error)>,
     flushing: bool,
+    missing: MissingTopics,
+    /// The time of the last poll.
+    polled_at: Timestamp,
 }
 
 /// What a request in flight was for.
@@ -86,6 +91,8 @@ impl Producer {
             unanswered: HashMap::default(),
             errors: VecDeque::new(),
             flushing: false,
+            missing: MissingTopics::default(),
+            polled_at: Timestamp::UNKNOWN,
             config,
         })
     }
@@ -167,6 +174,10 @@ impl Producer {
     /// When the transport is closed. What happens to records comes out of [`Self::send`] and [`Self::flushed`].
     pub fn poll(&mut self, now: Timestamp, wait: Duration) -> Result<()> {
         let now = self.requests.steady(now);
+        self.step(now, wait)
+    }
+
+    fn step(&mut self, now: Timestamp, wait: Duration) -> Result<()> {
         self.send_ready(now)?;
         let mut wait = wait.min(self.due_in(now));
         while let Some(completed) = self.requests.poll(now, wait)? {
@@ -253,6 +264,22 @@ impl Producer {
                 None
             }
         }
+    }
+
+    /// Whether the broker has said anything about a topic.
+    pub(crate) fn is_answered(&self, topic: &str) -> bool {
+        self.requests.cluster().topic_error(topic).is_some()
+    }
+
+    /// [`Self::poll`] at the time of the last one.
+    pub(crate) fn poll_again(&mut self, wait: Duration) -> Result<()> {
+        self.step(self.polled_at, wait)
+    }
+
+    /// Whether the broker has been saying for so long that there is no such topic that what is sent there is given up,
+    /// as of the last poll.
+    pub(crate) fn is_missing(&self, topic: &str) -> bool {
+        self.missing.missing_for(topic, self.polled_at).is_some()
     }
 
     /// The partition for a record: by the key's hash, or one that sticks for a batch when there is no key. None until

@@ -1,7 +1,8 @@
 //! From full batches to acknowledged ones: what is sent when, and what an answer or a failure means.
 //!
 //! One step ([`Producer::send_ready`]):
-//! 1. batches older than `delivery.timeout.ms` that are not on their way are given up;
+//! 1. batches that are not on their way are given up when they are older than `delivery.timeout.ms`, or when the broker
+//!    has been saying for a while that there is no such topic (see [`super::missing`]);
 //! 2. open batches that are full of time (`linger.ms`), flushed or under memory pressure are closed;
 //! 3. a producer id is asked for, where one is missing or stale;
 //! 4. each broker gets requests with at most one batch per partition, until as many are unanswered as allowed.
@@ -39,6 +40,8 @@ impl Producer {
     /// Sends what can be sent now; see the module for the steps.
     pub(super) fn send_ready(&mut self, now: Timestamp) -> Result<()> {
         self.accumulator.stamp(now);
+        self.polled_at = now;
+        self.missing.observe(now, self.requests.cluster());
         self.expire(now);
         let all = self.flushing || self.accumulator.is_full();
         self.accumulator.close_due(now - self.config.linger, all);
@@ -63,7 +66,7 @@ impl Producer {
         let oldest = now - self.config.delivery_timeout;
         let mut expired = Vec::new();
         for (destination, queue) in self.accumulator.queues() {
-            let hopeless = !queue.batches.is_empty() && self.hopeless(queue).is_some();
+            let hopeless = !queue.batches.is_empty() && self.hopeless(now, queue).is_some();
             for batch in &queue.batches {
                 if matches!(batch.state, State::Waiting(_)) && (hopeless || batch.created <= oldest) {
                     expired.push((destination, batch.serial));
@@ -71,7 +74,7 @@ impl Producer {
             }
         }
         for (destination, serial) in expired {
-            let error = match self.hopeless(self.accumulator.queue(destination)) {
+            let error = match self.hopeless(now, self.accumulator.queue(destination)) {
                 Some(why) => Error::new(ErrorKind::Refused, why),
                 None => {
                     let why = self.why_undelivered(destination);
@@ -85,8 +88,14 @@ impl Producer {
     }
 
     /// Why a partition will never take a batch, if that is known.
-    fn hopeless(&self, queue: &Queue) -> Option<String> {
+    fn hopeless(&self, now: Timestamp, queue: &Queue) -> Option<String> {
         let TopicPartition { topic, partition } = &queue.partition;
+        if let Some(missing) = self.missing.missing_for(topic, now) {
+            let seconds = missing.as_secs();
+            return Some(format!(
+                "topic {topic} does not exist, or not any more (unknown to the broker for {seconds} s): make it"
+            ));
+        }
         let cluster = self.requests.cluster();
         match (cluster.topic_error(topic)?, cluster.partition_count(topic)) {
             (code, _) if code.is_error() && !code.is_retriable() => Some(format!("the broker answers {code}")),

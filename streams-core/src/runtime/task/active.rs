@@ -233,6 +233,14 @@ impl ActiveTask {
         self.group.inputs().iter().map(|input| input.queue.buffered()).sum()
     }
 
+    /// Checks that there is where the sinks write to; to be called before the first record is processed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retriable`] naming a topic that is unknown so far.
+    pub fn require_outputs(&mut self) -> Result<()> {
+        self.context.collector().require_outputs()
+    }
+
     /// Processes up to `max_records` records in the order of their timestamps. Returns how many it processed; fewer
     /// than asked for means that it waits for input.
     ///

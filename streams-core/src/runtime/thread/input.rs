@@ -6,6 +6,7 @@ use super::StreamThread;
 use crate::client::consumer::Fetched;
 use crate::config::OffsetOutOfRangePolicy;
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::restore::require_positions;
 use crate::time::Timestamp;
 
 impl StreamThread {
@@ -22,6 +23,8 @@ impl StreamThread {
             }
             Err(error) => return Err(error.context("read the application's input")),
         }
+        require_positions(&self.consumer, now, self.plan.config.runtime.task_timeout)
+            .map_err(|error| error.context("read the application's input"))?;
         self.pause_and_resume()?;
         self.producer.borrow_mut().poll(now, Duration::ZERO)
     }

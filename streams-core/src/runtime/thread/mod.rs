@@ -92,6 +92,8 @@ struct Running {
     repartitions: Vec<TopicPartition>,
     records: u64,
     restored: u64,
+    /// Its outputs are known, or known to be missing.
+    is_ready: bool,
     /// Since when it fails with errors that may pass, and when it is tried again.
     failing: Option<Failing>,
 }
@@ -168,11 +170,8 @@ impl StreamThread {
             consumer.watch(&topic.name);
         }
         let question = consumer.begin_committed(&inputs)?;
-        let policy = ProductionPolicy {
-            handler: Arc::clone(&plan.handlers.production),
-            prefix: format!("{}-", plan.config.application_id).into(),
-        };
-        let restorer = Restorer::new(restore_consumer, plan.restore_listener.clone());
+        let policy = ProductionPolicy::new(Arc::clone(&plan.handlers.production), &plan.config, &plan.topology);
+        let restorer = Restorer::new(restore_consumer, plan.restore_listener.clone(), plan.config.runtime.task_timeout);
         Ok(Self {
             cache_bytes_max: start::cache_bytes_max(&plan, &assignment),
             uncommitted_bytes_max: start::uncommitted_bytes_max(&plan),
@@ -303,7 +302,7 @@ impl StreamThread {
                 continue;
             }
             self.current = Some(index);
-            let outcome = running.task.process(self.pacing.records(), self.wall_clock);
+            let outcome = running.process(self.pacing.records(), self.wall_clock);
             self.current = None;
             match outcome {
                 Ok(records) => {
@@ -365,6 +364,14 @@ impl StreamThread {
 }
 
 impl Running {
+    fn process(&mut self, max_records: usize, now: Timestamp) -> Result<usize> {
+        if !self.is_ready {
+            self.task.require_outputs()?;
+            self.is_ready = true;
+        }
+        self.task.process(max_records, now)
+    }
+
     /// Takes an error that may pass, until `task.timeout.ms` is over.
     #[cold]
     fn try_again_later(&mut self, error: Error, now: Timestamp, timeout: Duration) -> Result<()> {

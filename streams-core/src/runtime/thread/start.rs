@@ -129,7 +129,7 @@ impl StreamThread {
             self.consumer.resume(partition)?;
         }
         let repartitions = assignment.repartitions;
-        self.tasks.push(Running { task, inputs, repartitions, records: 0, restored, failing: None });
+        self.tasks.push(Running { task, inputs, repartitions, records: 0, restored, is_ready: false, failing: None });
         Ok(())
     }
 
