@@ -14,6 +14,7 @@ mod primitives;
 mod stored;
 mod windowed;
 
+use std::any::type_name;
 use std::sync::Arc;
 
 use crate::error::Result;
@@ -60,6 +61,17 @@ pub trait Serde<T>: Send + Sync + 'static {
     fn null(&self) -> Option<T> {
         None
     }
+
+    /// Names the bytes: what a serde of one name wrote, another of that name can read. It is recorded beside the state of
+    /// stores, so that a program with other serdes is refused. Unless said otherwise it is made of the serde's type and
+    /// `T`, without module paths.
+    fn name(&self) -> String {
+        let (own, of) = (without_paths(type_name::<Self>()), without_paths(type_name::<T>()));
+        match own.contains(&of) {
+            true => own,
+            false => format!("{own} of {of}"),
+        }
+    }
 }
 
 /// A serde as handles and nodes hold it.
@@ -75,4 +87,60 @@ pub type SerdeRef<T> = Arc<dyn Serde<T>>;
 pub trait DefaultSerde: Sized + 'static {
     /// The serde of this type.
     fn default_serde() -> SerdeRef<Self>;
+}
+
+/// Leaves out the module paths of a type's name: `a::b::C<d::E>` is `C<E>`.
+pub(crate) fn without_paths(name: &str) -> String {
+    let mut short = String::new();
+    let mut segment = String::new();
+    for character in name.chars() {
+        match character {
+            ':' => segment.clear(),
+            _ if character.is_alphanumeric() || character == '_' => segment.push(character),
+            _ => {
+                short.push_str(&segment);
+                segment.clear();
+                short.push(character);
+            }
+        }
+    }
+    short + &segment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    struct Own;
+
+    impl Serde<u8> for Own {
+        fn serialize(&self, _: &u8, _: &mut Vec<u8>) -> Result<()> {
+            Ok(())
+        }
+
+        fn deserialize(&self, _: &[u8]) -> Result<u8> {
+            Ok(0)
+        }
+    }
+
+    #[derive(::serde::Serialize, ::serde::Deserialize)]
+    struct Order;
+
+    fn name<T: DefaultSerde>() -> String {
+        T::default_serde().name()
+    }
+
+    /// They are in files that outlive this program: row B52.
+    #[test]
+    fn names_of_serdes_stay_what_they_are() {
+        assert_eq!([name::<i64>(), name::<Timestamp>(), name::<f32>()], ["i64", "i64", "f32"]);
+        assert_eq!([name::<String>(), name::<Vec<u8>>(), name::<bool>()], ["String", "bytes", "bool"]);
+        assert_eq!([name::<uuid::Uuid>(), name::<()>(), name::<Option<String>>()], ["Uuid", "()", "String"]);
+        assert_eq!(name::<ValueAndTimestamp<i64>>(), "timestamped i64");
+        assert_eq!(name::<Windowed<String>>(), "windowed String");
+        assert_eq!(SessionWindowedSerde::new(String::default_serde()).name(), "session of String");
+        assert_eq!([Json::<Order>::new().name(), Postcard::<Order>::new().name()], ["Json<Order>", "Postcard<Order>"]);
+        assert_eq!(Own.name(), "Own of u8");
+    }
 }

@@ -108,6 +108,10 @@ impl<T> fmt::Debug for OptionSerde<T> {
 }
 
 impl<T: 'static> Serde<Option<T>> for OptionSerde<T> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
     #[inline]
     fn serialize(&self, value: &Option<T>, out: &mut Vec<u8>) -> Result<()> {
         match value {

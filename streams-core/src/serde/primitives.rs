@@ -35,6 +35,10 @@ pub struct NumberSerde;
 macro_rules! number_serdes {
     ($($number:ty),*) => {$(
         impl Serde<$number> for NumberSerde {
+            fn name(&self) -> String {
+                stringify!($number).to_owned()
+            }
+
             #[inline]
             fn serialize(&self, value: &$number, out: &mut Vec<u8>) -> Result<()> {
                 out.extend_from_slice(&value.to_be_bytes());
@@ -64,6 +68,10 @@ macro_rules! number_serdes {
 number_serdes!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, f32, f64);
 
 impl Serde<Timestamp> for NumberSerde {
+    fn name(&self) -> String {
+        "i64".to_owned()
+    }
+
     #[inline]
     fn serialize(&self, value: &Timestamp, out: &mut Vec<u8>) -> Result<()> {
         self.serialize(&value.0, out)
@@ -86,6 +94,10 @@ impl DefaultSerde for Timestamp {
 pub struct BoolSerde;
 
 impl Serde<bool> for BoolSerde {
+    fn name(&self) -> String {
+        "bool".to_owned()
+    }
+
     fn serialize(&self, value: &bool, out: &mut Vec<u8>) -> Result<()> {
         out.push(u8::from(*value));
         Ok(())
@@ -122,6 +134,10 @@ fn utf8(bytes: &[u8]) -> Result<&str> {
 }
 
 impl Serde<String> for StringSerde {
+    fn name(&self) -> String {
+        "String".to_owned()
+    }
+
     #[inline]
     fn serialize(&self, value: &String, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(value.as_bytes());
@@ -153,6 +169,10 @@ impl DefaultSerde for String {
 pub struct BytesSerde;
 
 impl Serde<Vec<u8>> for BytesSerde {
+    fn name(&self) -> String {
+        "bytes".to_owned()
+    }
+
     #[inline]
     fn serialize(&self, value: &Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(value);
@@ -179,6 +199,10 @@ impl DefaultSerde for Vec<u8> {
 }
 
 impl Serde<Bytes> for BytesSerde {
+    fn name(&self) -> String {
+        "bytes".to_owned()
+    }
+
     fn serialize(&self, value: &Bytes, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(value);
         Ok(())
@@ -203,6 +227,10 @@ pub struct UuidSerde;
 const UUID_TEXT_BYTES: usize = 36;
 
 impl Serde<Uuid> for UuidSerde {
+    fn name(&self) -> String {
+        "Uuid".to_owned()
+    }
+
     fn serialize(&self, value: &Uuid, out: &mut Vec<u8>) -> Result<()> {
         let mut text = [0; UUID_TEXT_BYTES];
         out.extend_from_slice(value.hyphenated().encode_lower(&mut text).as_bytes());
@@ -230,6 +258,10 @@ impl DefaultSerde for Uuid {
 pub struct UnitSerde;
 
 impl Serde<()> for UnitSerde {
+    fn name(&self) -> String {
+        "()".to_owned()
+    }
+
     fn serialize(&self, _: &(), _: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }

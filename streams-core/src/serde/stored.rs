@@ -49,6 +49,10 @@ impl<V> fmt::Debug for ValueAndTimestampSerde<V> {
 }
 
 impl<V: 'static> Serde<ValueAndTimestamp<V>> for ValueAndTimestampSerde<V> {
+    fn name(&self) -> String {
+        format!("timestamped {}", self.0.name())
+    }
+
     fn serialize(&self, value: &ValueAndTimestamp<V>, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(&value.timestamp.0.to_be_bytes());
         self.0.serialize(&value.value, out)
@@ -187,6 +191,10 @@ impl<V> fmt::Debug for ChangeSerde<V> {
 }
 
 impl<V: 'static> Serde<ChangeSides<V>> for ChangeSerde<V> {
+    fn name(&self) -> String {
+        format!("change of {}", self.0.name())
+    }
+
     fn serialize(&self, value: &ChangeSides<V>, out: &mut Vec<u8>) -> Result<()> {
         self.serialize_change(value.as_change(), out)
     }

@@ -104,6 +104,10 @@ impl<K> fmt::Debug for TimeWindowedSerde<K> {
 }
 
 impl<K: 'static> Serde<Windowed<K>> for TimeWindowedSerde<K> {
+    fn name(&self) -> String {
+        format!("windowed {}", self.inner.name())
+    }
+
     fn serialize(&self, value: &Windowed<K>, out: &mut Vec<u8>) -> Result<()> {
         self.inner.serialize(&value.key, out)?;
         out.extend_from_slice(&value.window.start.0.to_be_bytes());
@@ -141,6 +145,10 @@ impl<K> fmt::Debug for SessionWindowedSerde<K> {
 }
 
 impl<K: 'static> Serde<Windowed<K>> for SessionWindowedSerde<K> {
+    fn name(&self) -> String {
+        format!("session of {}", self.0.name())
+    }
+
     fn serialize(&self, value: &Windowed<K>, out: &mut Vec<u8>) -> Result<()> {
         self.0.serialize(&value.key, out)?;
         out.extend_from_slice(&value.window.end.0.to_be_bytes());

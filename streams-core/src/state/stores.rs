@@ -80,6 +80,8 @@ pub struct StoreSpec {
     pub(super) engine: Option<EngineKind>,
     pub(super) is_cached: bool,
     pub(super) changelog: Option<ChangelogConfig>,
+    /// The names of its serdes: of keys, of values.
+    pub(super) serdes: (String, String),
     pub(super) handle_type: &'static str,
     pub(super) make_handle: MakeHandle,
 }
@@ -122,6 +124,24 @@ impl StoreSpec {
         Err(Error::new(ErrorKind::InvalidTopology, message))
     }
 
+    /// What its rows are, for messages and for the record of what made them: `key-value`, or `windows of 60000 ms`.
+    pub fn kind(&self) -> String {
+        match self.schema.window() {
+            None => "key-value".to_owned(),
+            Some(shape) => format!("windows of {} ms", shape.window_size_ms),
+        }
+    }
+
+    /// The name of its keys' serde.
+    pub fn key_serde(&self) -> &str {
+        &self.serdes.0
+    }
+
+    /// The name of its values' serde.
+    pub fn value_serde(&self) -> &str {
+        &self.serdes.1
+    }
+
     /// The engine, if the program chose one; otherwise the application's default holds.
     pub fn engine(&self) -> Option<EngineKind> {
         self.engine
@@ -159,7 +179,12 @@ impl<S> fmt::Debug for StoreBuilder<S> {
 }
 
 impl<S: StateStore> StoreBuilder<S> {
-    fn new(name: impl Into<Arc<str>>, schema: Schema, make: impl Fn(&Rc<Shared>) -> S + Send + Sync + 'static) -> Self {
+    fn new(
+        name: impl Into<Arc<str>>,
+        schema: Schema,
+        serdes: (String, String),
+        make: impl Fn(&Rc<Shared>) -> S + Send + Sync + 'static,
+    ) -> Self {
         let retention =
             schema.window().map(|shape| Duration::from_millis(u64::try_from(shape.retention_ms).unwrap_or(0)));
         let spec = StoreSpec {
@@ -168,6 +193,7 @@ impl<S: StateStore> StoreBuilder<S> {
             engine: None,
             is_cached: false,
             changelog: Some(ChangelogConfig { retention, overrides: BTreeMap::new() }),
+            serdes,
             handle_type: type_name::<S>(),
             make_handle: Arc::new(move |shared| Box::new(make(shared))),
         };
@@ -232,6 +258,10 @@ impl<K: 'static, V: 'static> StoreSerdes<K, V> {
         Self { keys, values }
     }
 
+    fn names(&self) -> (String, String) {
+        (self.keys.name(), self.values.name())
+    }
+
     fn handle(&self, shared: &Rc<Shared>) -> Handle<K, V> {
         Handle { shared: Rc::clone(shared), keys: Arc::clone(&self.keys), values: Arc::clone(&self.values) }
     }
@@ -270,7 +300,9 @@ impl Stores {
         name: impl Into<Arc<str>>,
         serdes: StoreSerdes<K, V>,
     ) -> StoreBuilder<KeyValueStore<K, V>> {
-        StoreBuilder::new(name, key_value(ValueShape::Plain), move |shared| KeyValueStore::new(serdes.handle(shared)))
+        StoreBuilder::new(name, key_value(ValueShape::Plain), serdes.names(), move |shared| {
+            KeyValueStore::new(serdes.handle(shared))
+        })
     }
 
     /// A key-value store of values with a time, for tables and aggregations.
@@ -278,7 +310,7 @@ impl Stores {
         name: impl Into<Arc<str>>,
         serdes: StoreSerdes<K, V>,
     ) -> StoreBuilder<TimestampedKeyValueStore<K, V>> {
-        StoreBuilder::new(name, key_value(ValueShape::Timestamped), move |shared| {
+        StoreBuilder::new(name, key_value(ValueShape::Timestamped), serdes.names(), move |shared| {
             TimestampedKeyValueStore::new(serdes.handle(shared))
         })
     }
@@ -290,7 +322,7 @@ impl Stores {
         window_size: Duration,
         serdes: StoreSerdes<K, V>,
     ) -> StoreBuilder<WindowStore<K, V>> {
-        StoreBuilder::new(name, window(retention, window_size, ValueShape::Plain), move |shared| {
+        StoreBuilder::new(name, window(retention, window_size, ValueShape::Plain), serdes.names(), move |shared| {
             WindowStore::new(serdes.handle(shared))
         })
     }
@@ -302,9 +334,12 @@ impl Stores {
         window_size: Duration,
         serdes: StoreSerdes<K, V>,
     ) -> StoreBuilder<TimestampedWindowStore<K, V>> {
-        StoreBuilder::new(name, window(retention, window_size, ValueShape::Timestamped), move |shared| {
-            TimestampedWindowStore::new(serdes.handle(shared))
-        })
+        StoreBuilder::new(
+            name,
+            window(retention, window_size, ValueShape::Timestamped),
+            serdes.names(),
+            move |shared| TimestampedWindowStore::new(serdes.handle(shared)),
+        )
     }
 
     /// A key-value store on disk.
