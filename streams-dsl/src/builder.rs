@@ -43,16 +43,19 @@ impl StreamsBuilder {
 
     /// The stream of a topic's records, decoded by the types' default serdes. Use the handle as often as you like; another
     /// `stream` of the same topic and types gives the same source.
+    #[track_caller]
     pub fn stream<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> KStream<K, V> {
         self.stream_with(topic, Consumed::default())
     }
 
     /// The same with options: other serdes, a timestamp extractor, an offset reset policy.
+    #[track_caller]
     pub fn stream_with<K: 'static, V: 'static>(&self, topic: &str, consumed: Consumed<K, V>) -> KStream<K, V> {
         self.stream_of(&[topic], consumed)
     }
 
     /// The stream of several topics' records; there is no order between topics beyond that of timestamps.
+    #[track_caller]
     pub fn stream_of<K: 'static, V: 'static>(&self, topics: &[&str], consumed: Consumed<K, V>) -> KStream<K, V> {
         let keys = Arc::clone(&consumed.source.keys);
         let values = Arc::clone(&consumed.source.values);
@@ -74,11 +77,13 @@ impl StreamsBuilder {
     }
 
     /// The table of a topic: each record is the new value of its key, null deletes it.
+    #[track_caller]
     pub fn table<K: DefaultSerde, V: DefaultSerde>(&self, topic: &str) -> KTable<K, V> {
         self.table_with(topic, Consumed::default(), Materialized::default())
     }
 
     /// The same with options. A store is kept when `materialized` names it, or when something looks rows up.
+    #[track_caller]
     pub fn table_with<K: 'static, V: 'static>(
         &self,
         topic: &str,
@@ -90,6 +95,7 @@ impl StreamsBuilder {
 
     /// Adds a store for processors; name it in [`KStream::process_with`].
     #[doc(alias = "addStateStore")]
+    #[track_caller]
     pub fn add_store<S: StateStore>(&self, store: StoreBuilder<S>) -> StoreRef<S> {
         let spec = Arc::new(store.build());
         let name = spec.name().into();

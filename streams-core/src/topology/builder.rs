@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +15,7 @@ use crate::state::StoreSpec;
 use crate::topology::subtopology::subtopologies;
 use crate::topology::validate::{validate, validate_name};
 use crate::topology::{
-    InternalTopic, NodeFactory, NodeKind, NodeSpec, OffsetResetPolicy, Subtopology, TypeSignature, Wiring,
+    InternalTopic, NodeFactory, NodeKind, NodeSpec, OffsetResetPolicy, Place, Subtopology, TypeSignature, Wiring,
 };
 
 /// How a source reads its topics.
@@ -93,6 +94,10 @@ pub struct TopologyBuilder {
     stores: BTreeMap<Arc<str>, Arc<StoreSpec>>,
     internal_topics: BTreeMap<Arc<str>, InternalTopic>,
     copartitioned: Vec<Vec<NodeId>>,
+    /// Where stores and internal topics were added, by name.
+    places: BTreeMap<Arc<str>, Place>,
+    /// Where the program asked for what is added now; none means the caller.
+    place: Option<Place>,
 }
 
 impl TopologyBuilder {
@@ -101,10 +106,22 @@ impl TopologyBuilder {
         Self::default()
     }
 
+    /// Says which place in the program asked for what is added from now on, for messages about mistakes. Without it that is
+    /// the place of the call.
+    pub fn set_place(&mut self, place: &'static Location<'static>) {
+        self.place = Some(Place(place));
+    }
+
+    #[track_caller]
+    fn place(&self) -> Place {
+        self.place.unwrap_or(Place(Location::caller()))
+    }
+
     /// Adds a source of typed records.
     ///
     /// # Errors
     /// When the name is illegal or taken, or there is no topic.
+    #[track_caller]
     pub fn add_source<K: 'static, V: 'static>(
         &mut self,
         name: &str,
@@ -121,6 +138,7 @@ impl TopologyBuilder {
     ///
     /// # Errors
     /// When the name is illegal or taken, or a parent is unknown.
+    #[track_caller]
     pub fn add_processor(
         &mut self,
         name: &str,
@@ -136,6 +154,7 @@ impl TopologyBuilder {
     ///
     /// # Errors
     /// When the name is illegal or taken, or a parent is unknown.
+    #[track_caller]
     pub fn add_sink<K: 'static, V: 'static>(
         &mut self,
         name: &str,
@@ -154,6 +173,7 @@ impl TopologyBuilder {
     ///
     /// # Errors
     /// When the name is illegal or taken, or a parent is unknown.
+    #[track_caller]
     pub fn add_dynamic_sink<K: 'static, V: 'static>(
         &mut self,
         name: &str,
@@ -170,21 +190,32 @@ impl TopologyBuilder {
     ///
     /// # Errors
     /// When another store has the name, the name is illegal, or a window store keeps its rows for too short a time.
+    #[track_caller]
     pub fn add_store(&mut self, spec: Arc<StoreSpec>) -> Result<()> {
         let name: Arc<str> = spec.name().into();
         validate_name("store", &name)?;
         spec.validate()?;
+        let place = self.place();
         match self.stores.get(&name) {
-            Some(existing) if !Arc::ptr_eq(existing, &spec) => Err(Error::new(
-                ErrorKind::InvalidTopology,
-                format!("a different store has already been added with the name {name}: name one of them differently"),
-            )),
+            Some(existing) if !Arc::ptr_eq(existing, &spec) => {
+                let message = format!(
+                    "a different store has already been added with the name {name}{}: name one of them differently",
+                    self.both_places(&name, place)
+                );
+                Err(Error::new(ErrorKind::InvalidTopology, message))
+            }
             Some(_) => Ok(()),
             None => {
+                self.places.insert(Arc::clone(&name), place);
                 self.stores.insert(name, spec);
                 Ok(())
             }
         }
+    }
+
+    /// Where a store or an internal topic was added first, and where again.
+    fn both_places(&self, name: &str, again: Place) -> String {
+        self.places.get(name).map_or_else(String::new, |first| format!(" at {first}, and again at {again}"))
     }
 
     /// Connects a node to a store that was added.
@@ -210,13 +241,19 @@ impl TopologyBuilder {
     ///
     /// # Errors
     /// When the name is illegal or already declared.
+    #[track_caller]
     pub fn add_internal_topic(&mut self, topic: InternalTopic) -> Result<()> {
         validate_name("internal topic", &topic.name)?;
-        let name = Arc::clone(&topic.name);
-        if self.internal_topics.insert(Arc::clone(&name), topic).is_some() {
-            let message = format!("internal topic {name} has already been registered: name one of the two differently");
+        let (name, place) = (Arc::clone(&topic.name), self.place());
+        if self.internal_topics.contains_key(&name) {
+            let message = format!(
+                "internal topic {name} has already been registered{}: name one of the two differently",
+                self.both_places(&name, place)
+            );
             return Err(Error::new(ErrorKind::InvalidTopology, message));
         }
+        self.places.insert(Arc::clone(&name), place);
+        self.internal_topics.insert(name, topic);
         Ok(())
     }
 
@@ -276,6 +313,7 @@ impl TopologyBuilder {
         })))
     }
 
+    #[track_caller]
     fn add_node(
         &mut self,
         name: &str,
@@ -287,8 +325,12 @@ impl TopologyBuilder {
     ) -> Result<NodeId> {
         validate_name("node", name)?;
         let name: Arc<str> = name.into();
-        if self.by_name.contains_key(&name) {
-            let message = format!("node {name} is already added: name one of the two differently");
+        let place = self.place();
+        if let Some(first) = self.by_name.get(&name) {
+            let first = self.nodes[first.index()].place;
+            let message = format!(
+                "node {name} is already added at {first}, and again at {place}: name one of the two differently"
+            );
             return Err(Error::new(ErrorKind::InvalidTopology, message));
         }
         if let Some(unknown) = parents.iter().find(|parent| parent.index() >= self.nodes.len()) {
@@ -298,7 +340,7 @@ impl TopologyBuilder {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         self.by_name.insert(Arc::clone(&name), id);
         let parents = parents.to_vec();
-        self.nodes.push(NodeSpec { name, kind, parents, stores: Vec::new(), input, output, factory });
+        self.nodes.push(NodeSpec { name, kind, parents, stores: Vec::new(), input, output, place, factory });
         Ok(id)
     }
 }

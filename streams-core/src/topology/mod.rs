@@ -19,7 +19,7 @@ mod wiring;
 
 pub use builder::{SinkOptions, SourceOptions, Topology, TopologyBuilder};
 pub use describe::{NodeDescription, SubtopologyDescription, TopologyDescription};
-pub use node::{InternalTopic, NodeFactory, NodeKind, NodeSpec, OffsetResetPolicy, TypeSignature};
+pub use node::{InternalTopic, NodeFactory, NodeKind, NodeSpec, OffsetResetPolicy, Place, TypeSignature};
 pub use subtopology::Subtopology;
 pub(crate) use validate::validate_name;
 pub use wiring::{LiveGraph, LiveSource, Wiring};

@@ -2,10 +2,12 @@
 
 use std::any::{type_name, TypeId};
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::ids::NodeId;
+use crate::serde::without_paths;
 use crate::topology::Wiring;
 
 /// Makes a node live in one task. Shared by all tasks of a topology; called once per task, children first.
@@ -42,24 +44,6 @@ impl fmt::Debug for TypeSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Leaves out the module paths of a type's name: `a::b::C<d::E>` is `C<E>`.
-fn without_paths(name: &str) -> String {
-    let mut short = String::new();
-    let mut segment = String::new();
-    for character in name.chars() {
-        match character {
-            ':' => segment.clear(),
-            _ if character.is_alphanumeric() || character == '_' => segment.push(character),
-            _ => {
-                short.push_str(&segment);
-                segment.clear();
-                short.push(character);
-            }
-        }
-    }
-    short + &segment
 }
 
 /// From where a source reads a partition that has no committed offset.
@@ -104,6 +88,16 @@ pub struct InternalTopic {
     pub partitions: Option<u32>,
 }
 
+/// A place in the user's program, for messages: `src/main.rs:12`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(pub(crate) &'static Location<'static>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0.file(), self.0.line())
+    }
+}
+
 /// A node of the plan.
 #[derive(Clone)]
 pub struct NodeSpec {
@@ -119,6 +113,8 @@ pub struct NodeSpec {
     pub input: Option<TypeSignature>,
     /// What it emits; `None` for sinks and for nodes that emit nothing.
     pub output: Option<TypeSignature>,
+    /// Where the program added it.
+    pub place: Place,
     pub(crate) factory: Arc<dyn NodeFactory>,
 }
 

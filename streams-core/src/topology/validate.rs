@@ -48,7 +48,7 @@ pub(crate) fn validate(nodes: &[NodeSpec]) -> Result<()> {
 }
 
 fn validate_sources(nodes: &[NodeSpec]) -> Result<()> {
-    let mut read_by: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut read_by: BTreeMap<&str, &NodeSpec> = BTreeMap::new();
     for node in nodes {
         let NodeKind::Source { topics, .. } = &node.kind else { continue };
         if topics.is_empty() {
@@ -56,11 +56,11 @@ fn validate_sources(nodes: &[NodeSpec]) -> Result<()> {
             return Err(Error::new(ErrorKind::InvalidTopology, message));
         }
         for topic in topics {
-            if let Some(other) = read_by.insert(topic, &node.name) {
+            if let Some(other) = read_by.insert(topic, node) {
                 let message = format!(
-                    "topic {topic} has already been registered by another source: {other} and {} both read it; \
+                    "topic {topic} has already been registered by another source: {} at {} and {} at {} both read it; \
                      read it once and use the stream twice",
-                    node.name
+                    other.name, other.place, node.name, node.place
                 );
                 return Err(Error::new(ErrorKind::InvalidTopology, message));
             }
@@ -131,7 +131,7 @@ mod tests {
     use crate::state::{StoreSpec, Stores};
     use crate::testing::support::{add_processor, add_processor_with};
     use crate::testing::TopologyTestDriver;
-    use crate::topology::{SinkOptions, SourceOptions, TopologyBuilder, TypeSignature};
+    use crate::topology::{InternalTopic, SinkOptions, SourceOptions, TopologyBuilder, TypeSignature};
     use rstest::rstest;
     use std::time::Duration;
 
@@ -175,22 +175,23 @@ mod tests {
             source(builder, "first", "orders")?;
             source(builder, "second", "orders").map(drop)
         },
-        "topic orders has already been registered by another source: first and second both read it; read it once and \
-         use the stream twice"
+        "topic orders has already been registered by another source: first at PLACE and second at PLACE both read it; \
+         read it once and use the stream twice"
     )]
     #[case::node_twice(
         |builder: &mut TopologyBuilder| {
             let first = source(builder, "orders", "orders")?;
             keep(builder, "orders", &[first]).map(drop)
         },
-        "node orders is already added: name one of the two differently"
+        "node orders is already added at PLACE, and again at PLACE: name one of the two differently"
     )]
     #[case::store_twice(
         |builder: &mut TopologyBuilder| {
             builder.add_store(store("seen"))?;
             builder.add_store(store("seen"))
         },
-        "a different store has already been added with the name seen: name one of them differently"
+        "a different store has already been added with the name seen at PLACE, and again at PLACE: name one of them \
+         differently"
     )]
     #[case::window_store_too_short(
         |builder: &mut TopologyBuilder| {
@@ -262,9 +263,44 @@ mod tests {
     fn what_is_wrong_is_named_with_its_remedy(#[case] wrong: Wrong, #[case] message: &str) {
         let mut builder = TopologyBuilder::new();
         let error = wrong(&mut builder).and_then(|()| builder.build().map(drop)).expect_err("it is wrong");
-        assert_eq!(error.to_string(), message);
+        assert_eq!(without_places(&error.to_string()), message);
         assert_eq!(error.kind(), ErrorKind::InvalidTopology);
         assert_eq!(error.kind().exit_code(), 2);
+    }
+
+    /// The lines of files in a text as the word `PLACE`.
+    fn without_places(text: &str) -> String {
+        let place = |word: &str| match word.split_once(".rs:") {
+            Some((_, line)) => format!("PLACE{}", line.trim_start_matches(|digit: char| digit.is_ascii_digit())),
+            None => word.to_owned(),
+        };
+        text.split(' ').map(place).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Rows B35 and B36.
+    #[test]
+    fn both_places_in_the_program_are_named() {
+        let mut builder = TopologyBuilder::new();
+        let options = SourceOptions::<String, String>::default;
+        let topic = InternalTopic { name: "through".into(), partitions: None };
+        let [rows, other] = [store("seen"), store("seen")];
+        let first = line!() + 1;
+        builder.add_source("one", &["orders"], options()).expect("is new");
+        builder.add_store(rows).expect("is new");
+        builder.add_internal_topic(topic.clone()).expect("is new");
+        builder.add_source("two", &["orders"], options()).expect("is new");
+        let node = builder.add_source("one", &["sales"], options()).expect_err("the name is taken").to_string();
+        let store = builder.add_store(other).expect_err("the name is taken").to_string();
+        let topic = builder.add_internal_topic(topic).expect_err("the name is taken").to_string();
+        let mut builder = TopologyBuilder::new();
+        builder.add_source("one", &["orders"], options()).expect("is new");
+        builder.add_source("two", &["orders"], options()).expect("is new");
+        let read = builder.build().expect_err("the topic is read twice").to_string();
+        for (text, places) in [(node, [0, 4]), (store, [1, 5]), (topic, [2, 6]), (read, [8, 9])] {
+            for place in places {
+                assert!(text.contains(&format!("{}:{}", file!(), first + place)), "{text}");
+            }
+        }
     }
 
     /// Row B38.

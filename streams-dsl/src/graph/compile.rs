@@ -15,11 +15,13 @@ pub(crate) fn compile(graph: &Graph, mut topology: TopologyBuilder) -> Result<To
     if let Some(error) = &graph.refused {
         return Err(Error::new(error.kind(), error.to_string()));
     }
-    for store in &graph.stores {
+    for (store, place) in &graph.stores {
+        topology.set_place(place);
         topology.add_store(Arc::clone(store))?;
     }
     let mut lowered: Vec<NodeId> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
+        topology.set_place(node.place);
         let parents: Vec<NodeId> = node.parents.iter().map(|parent| lowered[parent.0]).collect();
         let site = LowerSite {
             name: &node.name,

@@ -2,7 +2,8 @@
 //!
 //! A node of it is one operator of the DSL, with its name, its parents and a [`Lower`] that writes it into a
 //! [`TopologyBuilder`]. Nodes are lowered in the order in which they were created, which is the order of Kafka Streams'
-//! build priorities, because a handle's parents exist before it.
+//! build priorities, because a handle's parents exist before it. Methods of handles are `#[track_caller]`, so that every
+//! node knows the place in the user's program that asked for it.
 //!
 //! This module knows no handles: handles know it.
 
@@ -12,6 +13,7 @@ mod processor_node;
 mod sources;
 
 use std::cell::RefCell;
+use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -73,13 +75,15 @@ struct GraphNode {
     parents: Vec<GraphId>,
     keeps_null_keys: bool,
     lower: Box<dyn Lower>,
+    /// Where the program asked for it.
+    place: &'static Location<'static>,
 }
 
 /// The logical graph of one program.
 #[derive(Default)]
 pub(crate) struct Graph {
     nodes: Vec<GraphNode>,
-    stores: Vec<Arc<StoreSpec>>,
+    stores: Vec<(Arc<StoreSpec>, &'static Location<'static>)>,
     names: Names,
     /// What the sources of streams read.
     sources: Vec<(ReadTopics, GraphId)>,
@@ -101,7 +105,8 @@ impl Graph {
         self.refused.get_or_insert(error);
     }
 
-    /// Adds an operator under a name that [`Names`] gave.
+    /// Adds an operator under a name that [`Names`] gave, asked for by the caller of whoever is marked to have one.
+    #[track_caller]
     pub(crate) fn add(
         &mut self,
         name: impl Into<Arc<str>>,
@@ -109,7 +114,8 @@ impl Graph {
         lower: impl Lower + 'static,
     ) -> GraphId {
         let (name, parents, lower) = (name.into(), parents.to_vec(), Box::new(lower));
-        self.nodes.push(GraphNode { name, named_after: None, parents, keeps_null_keys: false, lower });
+        let place = Location::caller();
+        self.nodes.push(GraphNode { name, named_after: None, parents, keeps_null_keys: false, lower, place });
         GraphId(self.nodes.len() - 1)
     }
 
@@ -126,8 +132,9 @@ impl Graph {
     }
 
     /// Adds a store that processors name.
+    #[track_caller]
     pub(crate) fn add_store(&mut self, store: Arc<StoreSpec>) {
-        self.stores.push(store);
+        self.stores.push((store, Location::caller()));
     }
 
     /// Gives an operator the user's name. Its generated name was already counted, so no other name moves; but a processor

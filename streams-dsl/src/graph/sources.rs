@@ -1,5 +1,7 @@
 //! Which topics are read by which source, so that a topic that is read twice alike has one source.
 
+use std::panic::Location;
+
 use streams_core::topology::{OffsetResetPolicy, SourceOptions, TypeSignature};
 use streams_core::{Error, ErrorKind};
 
@@ -11,14 +13,18 @@ pub(crate) struct ReadTopics {
     types: TypeSignature,
     reset: OffsetResetPolicy,
     has_extractor: bool,
+    /// Where the program asked for it.
+    place: &'static Location<'static>,
 }
 
 impl ReadTopics {
     /// The topics in any order, with the type that is read out of them.
+    #[track_caller]
     pub(crate) fn new<K, V>(topics: &[&str], types: TypeSignature, options: &SourceOptions<K, V>) -> Self {
         let mut topics: Vec<String> = topics.iter().map(|topic| (*topic).to_owned()).collect();
         topics.sort_unstable();
-        Self { topics, types, reset: options.reset, has_extractor: options.extractor.is_some() }
+        let has_extractor = options.extractor.is_some();
+        Self { topics, types, reset: options.reset, has_extractor, place: Location::caller() }
     }
 
     /// Why a source that was added first cannot serve this reader too.
@@ -41,7 +47,8 @@ impl Graph {
         let (first, node) = self.sources.iter().find(|(first, _)| first.topics == read.topics)?;
         let node = *node;
         if let Some(difference) = read.differs_from(first) {
-            let message = format!("{difference}: read it once, and use the stream twice");
+            let [first, again] = [first.place, read.place].map(|place| format!("{}:{}", place.file(), place.line()));
+            let message = format!("{difference} (at {first} and {again}): read it once, and use the stream twice");
             self.refuse(Error::new(ErrorKind::InvalidTopology, message));
         }
         Some(node)

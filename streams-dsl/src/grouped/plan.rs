@@ -35,6 +35,7 @@ impl Names {
 }
 
 /// Adds an aggregation to the graph, behind a repartition where the key changed. Returns the node and its sources.
+#[track_caller]
 pub(super) fn add_aggregation<K: 'static, V: 'static>(
     stream: &KGroupedStream<K, V>,
     names: &Names,
@@ -51,6 +52,7 @@ pub(super) fn add_aggregation<K: 'static, V: 'static>(
 }
 
 /// The repartition in front of an aggregation. One with the user's name is shared by all aggregations of the grouping.
+#[track_caller]
 fn repartition<K: 'static, V: 'static>(stream: &KGroupedStream<K, V>, graph: &mut Graph, store: &str) -> GraphId {
     let options = Repartitioned::with(Arc::clone(&stream.keys), Arc::clone(&stream.values));
     match &stream.name {

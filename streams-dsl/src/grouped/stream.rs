@@ -61,21 +61,25 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
     }
 
     /// How many records each key has.
+    #[track_caller]
     pub fn count(&self) -> KTable<K, i64> {
         self.counted(self.unnamed::<i64>(), false)
     }
 
     /// The same with options for the store.
+    #[track_caller]
     pub fn count_with(&self, materialized: Materialized<K, i64>) -> KTable<K, i64> {
         self.counted(materialized, true)
     }
 
+    #[track_caller]
     fn counted(&self, materialized: Materialized<K, i64>, is_unnamed_count: bool) -> KTable<K, i64> {
         self.folded(AGGREGATE, materialized, is_unnamed_count, Fold::<K, V, i64>::count())
     }
 
     /// The values of each key combined by `reducer`: the first stays as it is, each later one is combined with what
     /// there is. Where times differ the result has the later one.
+    #[track_caller]
     pub fn reduce<F>(&self, reducer: F) -> KTable<K, V>
     where
         V: Clone,
@@ -87,6 +91,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
 
     /// The same with options for the store.
     #[doc(alias = "reduce")]
+    #[track_caller]
     pub fn reduce_with<F>(&self, materialized: Materialized<K, V>, reducer: F) -> KTable<K, V>
     where
         V: Clone,
@@ -96,6 +101,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
     }
 
     /// An aggregate of each key's values: `initializer` makes the first, `aggregator` updates it by each record.
+    #[track_caller]
     pub fn aggregate<A, I, F>(&self, initializer: I, aggregator: F) -> KTable<K, A>
     where
         A: DefaultSerde,
@@ -107,6 +113,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
 
     /// The same with options for the store.
     #[doc(alias = "aggregate")]
+    #[track_caller]
     pub fn aggregate_with<A, I, F>(
         &self,
         materialized: Materialized<K, A>,
@@ -162,6 +169,7 @@ impl<K: 'static, V: 'static> KGroupedStream<K, V> {
         Inputs { keys: Arc::clone(&self.keys), values: Arc::clone(&self.values) }
     }
 
+    #[track_caller]
     fn folded<A: 'static>(
         &self,
         prefix: &str,

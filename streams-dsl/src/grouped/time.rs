@@ -35,20 +35,24 @@ impl<K: 'static, V: 'static> TimeWindowedKStream<K, V> {
 
 impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
     /// How many records each key has in each window.
+    #[track_caller]
     pub fn count(&self) -> KTable<Windowed<K>, i64> {
         self.counted(self.stream.unnamed::<i64>(), false)
     }
 
     /// The same with options for the store.
+    #[track_caller]
     pub fn count_with(&self, materialized: Materialized<K, i64>) -> KTable<Windowed<K>, i64> {
         self.counted(materialized, true)
     }
 
+    #[track_caller]
     fn counted(&self, materialized: Materialized<K, i64>, is_unnamed_count: bool) -> KTable<Windowed<K>, i64> {
         self.folded(AGGREGATE, &materialized, is_unnamed_count, Fold::<K, V, i64>::count())
     }
 
     /// The values of each key in each window combined by `reducer`.
+    #[track_caller]
     pub fn reduce<F>(&self, reducer: F) -> KTable<Windowed<K>, V>
     where
         V: Clone,
@@ -60,6 +64,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
 
     /// The same with options for the store.
     #[doc(alias = "reduce")]
+    #[track_caller]
     pub fn reduce_with<F>(&self, materialized: Materialized<K, V>, reducer: F) -> KTable<Windowed<K>, V>
     where
         V: Clone,
@@ -69,6 +74,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
     }
 
     /// An aggregate of each key's values in each window.
+    #[track_caller]
     pub fn aggregate<A, I, F>(&self, initializer: I, aggregator: F) -> KTable<Windowed<K>, A>
     where
         A: DefaultSerde,
@@ -80,6 +86,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
 
     /// The same with options for the store.
     #[doc(alias = "aggregate")]
+    #[track_caller]
     pub fn aggregate_with<A, I, F>(
         &self,
         materialized: Materialized<K, A>,
@@ -94,6 +101,7 @@ impl<K: Clone + 'static, V: 'static> TimeWindowedKStream<K, V> {
         self.folded(AGGREGATE, &materialized, false, Fold::aggregate(initializer, aggregator))
     }
 
+    #[track_caller]
     fn folded<A: 'static>(
         &self,
         prefix: &str,

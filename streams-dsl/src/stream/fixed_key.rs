@@ -188,6 +188,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     /// Runs every record through a processor that keeps its key; `supplier` makes one for each task. Unlike
     /// [`KStream::process`] it does not make what follows repartition.
     #[doc(alias = "processValues")]
+    #[track_caller]
     pub fn process_values<P, F>(&self, supplier: F) -> KStream<K, P::VOut>
     where
         P: FixedKeyProcessor<K, V>,
@@ -229,6 +230,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "processValues")]
+    #[track_caller]
     pub fn process_values_with<S, P, F>(&self, stores: S, supplier: F) -> KStream<K, P::VOut>
     where
         S: StoreSet,

@@ -11,6 +11,7 @@ use crate::stream::KStream;
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
     /// Groups the records by their key. They are repartitioned only where the key changed upstream.
     #[doc(alias = "groupByKey")]
+    #[track_caller]
     pub fn group_by_key(&self) -> KGroupedStream<K, V> {
         let keys = self.keys.clone().unwrap_or_else(K::default_serde);
         let values = self.values.clone().unwrap_or_else(V::default_serde);
@@ -21,6 +22,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// The same with options: serdes, name of the repartition topic.
     #[doc(alias = "groupByKey")]
+    #[track_caller]
     pub fn group_by_key_with(&self, grouped: Grouped<K, V>) -> KGroupedStream<K, V> {
         let graph = Rc::clone(&self.graph);
         KGroupedStream::new(graph, self.node, grouped, self.repartition_required, Rc::clone(&self.sources))
@@ -28,6 +30,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// Groups the records by the key that `select` makes of each; they are repartitioned by it.
     #[doc(alias = "groupBy")]
+    #[track_caller]
     pub fn group_by<K2, F>(&self, select: F) -> KGroupedStream<K2, V>
     where
         K2: DefaultSerde,
@@ -39,6 +42,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// The same with options: serdes, name of the repartition topic.
     #[doc(alias = "groupBy")]
+    #[track_caller]
     pub fn group_by_with<K2, F>(&self, grouped: Grouped<K2, V>, select: F) -> KGroupedStream<K2, V>
     where
         K2: 'static,

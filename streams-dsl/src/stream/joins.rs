@@ -34,6 +34,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "join")]
+    #[track_caller]
     pub fn join_table<VT, R, F>(&self, table: &KTable<K, VT>, joiner: F) -> KStream<K, R>
     where
         VT: 'static,
@@ -45,6 +46,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
 
     /// Each record with the current row of its key, if there is one.
     #[doc(alias = "leftJoin")]
+    #[track_caller]
     pub fn left_join_table<VT, R, F>(&self, table: &KTable<K, VT>, joiner: F) -> KStream<K, R>
     where
         VT: 'static,
@@ -64,6 +66,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// As [`Self::join_table`], with options: serdes of the stream, name of the join and of its repartition topic.
     #[doc(alias = "join")]
+    #[track_caller]
     pub fn join_table_with<VT, R, F>(&self, table: &KTable<K, VT>, joined: Joined<K, V>, joiner: F) -> KStream<K, R>
     where
         VT: 'static,
@@ -77,6 +80,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// As [`Self::left_join_table`], with options: serdes of the stream, name of the join and of its repartition topic.
     #[doc(alias = "leftJoin")]
+    #[track_caller]
     pub fn left_join_table_with<VT, R, F>(
         &self,
         table: &KTable<K, VT>,
@@ -95,6 +99,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// The repartition in front of a join. A join that is named has its own; others share the one before, named or not, as
     /// in Kafka Streams.
+    #[track_caller]
     fn repartition_for_join(&self, graph: &mut Graph, name: Option<&str>, options: Repartitioned<K, V>) -> GraphId {
         if let Some(shared) = self.repartition.get().filter(|_| name.is_none()) {
             skip_repartition_names(graph);
@@ -106,6 +111,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         node
     }
 
+    #[track_caller]
     fn joined_with<VT, R, F>(
         &self,
         table: &KTable<K, VT>,

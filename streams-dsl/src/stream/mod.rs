@@ -90,12 +90,14 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     }
 
     /// Adds an operator with this stream as its only input.
+    #[track_caller]
     fn operator<K2: 'static, V2: 'static>(&self, prefix: &str, factory: Arc<dyn NodeFactory>) -> KStream<K2, V2> {
         let node = ProcessorNode::stream_to_stream::<K, V, K2, V2>(factory);
         KStream::new(Rc::clone(&self.graph), self.add(prefix, node), Rc::clone(&self.sources))
             .requiring_repartition(self.repartition_required)
     }
 
+    #[track_caller]
     fn add(&self, prefix: &str, lower: impl Lower + 'static) -> GraphId {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator(prefix);

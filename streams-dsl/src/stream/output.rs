@@ -14,12 +14,14 @@ use crate::stream::KStream;
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
     /// Writes the stream to a topic, which must exist, with the serdes of its source or of its types.
+    #[track_caller]
     pub fn to(&self, topic: &str) {
         self.to_with(topic, self.produced());
     }
 
     /// Writes each record to the topic that `choose` names for it.
     #[doc(alias = "to")]
+    #[track_caller]
     pub fn to_chosen<F>(&self, choose: F)
     where
         F: Fn(&K, &V) -> String + Send + Sync + 'static,
@@ -36,12 +38,14 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
 
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// Writes the stream to a topic with options: serdes, partitioner, name.
+    #[track_caller]
     pub fn to_with(&self, topic: &str, produced: Produced<K, V>) {
         self.add_sink(Target::Fixed(topic.to_owned()), produced);
     }
 
     /// Writes each record to the topic that `choose` names for it, with options.
     #[doc(alias = "to")]
+    #[track_caller]
     pub fn to_chosen_with<F>(&self, produced: Produced<K, V>, choose: F)
     where
         F: Fn(&K, &V) -> String + Send + Sync + 'static,
@@ -51,6 +55,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// Shows every record to `look`; the stream ends there.
     #[doc(alias = "foreach")]
+    #[track_caller]
     pub fn for_each<F>(&self, look: F)
     where
         F: Fn(&K, &V) + Send + Sync + 'static,
@@ -76,6 +81,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     /// assert_eq!(std::io::read_to_string(&mut lines)?, "[sold]: \"pen\", 3\n[sold]: \"ink\", 1\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn print(&self, printed: Printed<K, V>) {
         let name = printed.name.clone();
         let printer = self.add("KSTREAM-PRINTER-", Printer(printed));
@@ -84,6 +90,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
         }
     }
 
+    #[track_caller]
     fn add_sink(&self, target: Target<K, V>, produced: Produced<K, V>) {
         let sink = self.add("KSTREAM-SINK-", StreamSink { target, options: produced.sink });
         if let Some(name) = produced.name {

@@ -113,6 +113,7 @@ store_set_of_tuple!(S0 0, S1 1, S2 2, S3 3, S4 4, S5 5);
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// Runs every record through a processor; `supplier` makes one for each task. What follows by key is
     /// repartitioned, because a processor may forward other keys.
+    #[track_caller]
     pub fn process<P, F>(&self, supplier: F) -> KStream<P::KOut, P::VOut>
     where
         P: Processor<K, V>,
@@ -150,6 +151,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     /// driver.output::<String, i64>("out")?.check("a = 1 @ 0\nb = 3 @ 0");
     /// # Ok::<(), Error>(())
     /// ```
+    #[track_caller]
     pub fn process_with<S, P, F>(&self, stores: S, supplier: F) -> KStream<P::KOut, P::VOut>
     where
         S: StoreSet,

@@ -16,6 +16,7 @@ use crate::stream::KStream;
 
 impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
     /// Sends the stream through an internal topic, partitioned by its key.
+    #[track_caller]
     pub fn repartition(&self) -> Self {
         let keys = self.keys.clone().unwrap_or_else(K::default_serde);
         let values = self.values.clone().unwrap_or_else(V::default_serde);
@@ -26,6 +27,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, V> {
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// The same with options: serdes, name, number of partitions.
     #[doc(alias = "repartition")]
+    #[track_caller]
     pub fn repartition_with(&self, options: Repartitioned<K, V>) -> Self {
         let mut graph = self.graph.borrow_mut();
         let name = match &options.name {
@@ -40,6 +42,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 }
 
 /// Adds a repartition of `parent` through the topic `<name>-repartition`; takes three numbers, as in Kafka Streams.
+#[track_caller]
 pub(crate) fn add_repartition<K: 'static, V: 'static>(
     graph: &mut Graph,
     parent: GraphId,
@@ -51,6 +54,7 @@ pub(crate) fn add_repartition<K: 'static, V: 'static>(
 }
 
 /// The same for an operator that may be named later: `rename` then renames topic and nodes after it.
+#[track_caller]
 pub(crate) fn add_renamable_repartition<K: 'static, V: 'static>(
     graph: &mut Graph,
     parent: GraphId,
@@ -68,6 +72,7 @@ pub(crate) fn add_renamable_repartition<K: 'static, V: 'static>(
     (node, Rc::new(rename))
 }
 
+#[track_caller]
 fn add<K: 'static, V: 'static>(
     graph: &mut Graph,
     parent: GraphId,

@@ -55,6 +55,7 @@ impl<K: 'static, V: 'static> Split<K, V> {
     }
 
     /// The records that `predicate` takes, of those that no earlier branch took.
+    #[track_caller]
     pub fn branch<F>(&mut self, predicate: F) -> KStream<K, V>
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -64,6 +65,7 @@ impl<K: 'static, V: 'static> Split<K, V> {
 
     /// The same with a name for the branch.
     #[doc(alias = "branch")]
+    #[track_caller]
     pub fn branch_with<F>(&mut self, branched: Branched, predicate: F) -> KStream<K, V>
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -77,17 +79,20 @@ impl<K: 'static, V: 'static> Split<K, V> {
 
     /// The records that no branch took.
     #[doc(alias = "defaultBranch")]
+    #[track_caller]
     pub fn default_branch(self) -> KStream<K, V> {
         self.default_branch_with(Branched::default())
     }
 
     /// The same with a name for the branch.
     #[doc(alias = "defaultBranch")]
+    #[track_caller]
     pub fn default_branch_with(self, branched: Branched) -> KStream<K, V> {
         self.branches.borrow_mut().has_default = true;
         self.child(branched.name.as_deref().unwrap_or("0"))
     }
 
+    #[track_caller]
     fn child(&self, suffix: &str) -> KStream<K, V> {
         let mut graph = self.stream.graph.borrow_mut();
         // A branch takes a number although its name comes from the splitter's.

@@ -8,6 +8,7 @@ use crate::stream::KStream;
 
 impl<K: 'static, V: 'static> KStream<K, V> {
     /// The records that `predicate` takes.
+    #[track_caller]
     pub fn filter<F>(&self, predicate: F) -> Self
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -18,6 +19,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// The records that `predicate` does not take.
     #[doc(alias = "filterNot")]
+    #[track_caller]
     pub fn filter_not<F>(&self, predicate: F) -> Self
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -27,6 +29,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// Every record with the value that `map` makes of its value. The key stays, so does the partitioning.
     #[doc(alias = "mapValues")]
+    #[track_caller]
     pub fn map_values<V2, F>(&self, map: F) -> KStream<K, V2>
     where
         V2: 'static,
@@ -37,6 +40,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// The same, for a `map` that looks at the key too.
     #[doc(alias = "mapValues")]
+    #[track_caller]
     pub fn map_values_with_key<V2, F>(&self, map: F) -> KStream<K, V2>
     where
         V2: 'static,
@@ -47,6 +51,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     }
 
     /// Every record replaced by the key and value that `map` makes of it. What follows by key is repartitioned.
+    #[track_caller]
     pub fn map<K2, V2, F>(&self, map: F) -> KStream<K2, V2>
     where
         K2: 'static,
@@ -58,6 +63,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// Every record replaced by any number of records, in order. What follows by key is repartitioned.
     #[doc(alias = "flatMap")]
+    #[track_caller]
     pub fn flat_map<K2, V2, I, F>(&self, map: F) -> KStream<K2, V2>
     where
         K2: 'static,
@@ -70,6 +76,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// Every value replaced by any number of values, in order, under the same key.
     #[doc(alias = "flatMapValues")]
+    #[track_caller]
     pub fn flat_map_values<V2, I, F>(&self, map: F) -> KStream<K, V2>
     where
         V2: 'static,
@@ -81,6 +88,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// The same, for a `map` that looks at the key too.
     #[doc(alias = "flatMapValues")]
+    #[track_caller]
     pub fn flat_map_values_with_key<V2, I, F>(&self, map: F) -> KStream<K, V2>
     where
         V2: 'static,
@@ -93,6 +101,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// Every record under the key that `select` makes of it. What follows by key is repartitioned.
     #[doc(alias = "selectKey")]
+    #[track_caller]
     pub fn select_key<K2, F>(&self, select: F) -> KStream<K2, V>
     where
         K2: 'static,
@@ -104,6 +113,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
     }
 
     /// Shows every record to `look` and passes it on.
+    #[track_caller]
     pub fn peek<F>(&self, look: F) -> Self
     where
         F: Fn(&K, &V) + Send + Sync + 'static,
@@ -113,6 +123,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
     /// The records of both streams, each in its own order, with none between the two. A stream merged with itself is that
     /// stream: its records do not come twice.
+    #[track_caller]
     pub fn merge(&self, other: &Self) -> Self {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator("KSTREAM-MERGE-");
@@ -130,6 +141,7 @@ impl<K: 'static, V: 'static> KStream<K, V> {
 
 impl<K: 'static, V: Clone + 'static> KStream<K, Option<V>> {
     /// The records that have a value. Tombstones end here.
+    #[track_caller]
     pub fn drop_tombstones(&self) -> KStream<K, V> {
         self.flat_map_values(|value: &Option<V>| value.clone())
     }

@@ -29,6 +29,7 @@ impl<K: DefaultSerde, V: DefaultSerde> KStream<K, Option<V>> {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "toTable")]
+    #[track_caller]
     pub fn to_table(&self) -> KTable<K, V> {
         let keys = self.keys.clone().unwrap_or_else(K::default_serde);
         self.to_table_with(Materialized::with(keys, V::default_serde()))
@@ -39,6 +40,7 @@ impl<K: 'static, V: 'static> KStream<K, Option<V>> {
     /// The same with options. Where the key changed, the repartition topic in front has the name that the table is given
     /// with [`KTable::named`]. A store is kept when `materialized` names it, or when something looks rows up.
     #[doc(alias = "toTable")]
+    #[track_caller]
     pub fn to_table_with(&self, materialized: Materialized<K, V>) -> KTable<K, V> {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator("KSTREAM-TOTABLE-");

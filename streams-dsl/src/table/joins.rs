@@ -34,6 +34,7 @@ const OUTER: Kinds =
 impl<K: 'static, V: 'static> KTable<K, V> {
     /// The rows that both tables have. As with all joins of tables, a row for which `joiner` gives `None` is not there, as
     /// for null in Kafka Streams.
+    #[track_caller]
     pub fn join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
     where
         VO: 'static,
@@ -48,6 +49,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// This table's rows, each with the other's if it has one.
     #[doc(alias = "leftJoin")]
+    #[track_caller]
     pub fn left_join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
     where
         VO: 'static,
@@ -61,6 +63,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// The rows that either table has.
     #[doc(alias = "outerJoin")]
+    #[track_caller]
     pub fn outer_join<VO, R, F>(&self, other: &KTable<K, VO>, joiner: F) -> KTable<K, R>
     where
         VO: 'static,
@@ -74,6 +77,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// As [`Self::join`], kept in a store; without a name in `materialized` it gets a generated one.
     #[doc(alias = "join")]
+    #[track_caller]
     pub fn join_with<VO, R, F>(
         &self,
         other: &KTable<K, VO>,
@@ -91,6 +95,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// As [`Self::left_join`], kept in a store; without a name in `materialized` it gets a generated one.
     #[doc(alias = "leftJoin")]
+    #[track_caller]
     pub fn left_join_with<VO, R, F>(
         &self,
         other: &KTable<K, VO>,
@@ -108,6 +113,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// As [`Self::outer_join`], kept in a store; without a name in `materialized` it gets a generated one.
     #[doc(alias = "outerJoin")]
+    #[track_caller]
     pub fn outer_join_with<VO, R, F>(
         &self,
         other: &KTable<K, VO>,
@@ -123,6 +129,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         self.joined(other, OUTER, nulls_of(&materialized), Some(materialized), joiner)
     }
 
+    #[track_caller]
     fn joined<VO, R, F>(
         &self,
         other: &KTable<K, VO>,
@@ -187,6 +194,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     }
 
     /// The two nodes of a join, each with the stores that it looks the other's rows up in.
+    #[track_caller]
     fn sides<VO, R, F>(
         &self,
         other: &KTable<K, VO>,

@@ -81,6 +81,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// The table's changes as a stream; deletions are `None`.
     #[doc(alias = "toStream")]
+    #[track_caller]
     pub fn to_stream(&self) -> KStream<K, Option<V>> {
         let lower = ProcessorNode::table_to_stream::<K, V>(to_stream::<K, V>());
         let node = self.add("KTABLE-TOSTREAM-", lower);
@@ -97,6 +98,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         self.sources.iter()
     }
 
+    #[track_caller]
     fn add(&self, prefix: &str, lower: impl Lower + 'static) -> GraphId {
         let mut graph = self.graph.borrow_mut();
         let name = graph.names().operator(prefix);

@@ -15,6 +15,7 @@ use crate::options::{Consumed, Materialized};
 use crate::table::{KTable, StoredView};
 
 /// Adds the table of a topic. Takes the number of its store (unless it is named), of the source and of the table.
+#[track_caller]
 pub(crate) fn table_source<K: 'static, V: 'static>(
     graph: &GraphRef,
     topic: &str,
@@ -58,6 +59,7 @@ impl<K: 'static, V: 'static> Rows<K, V> {
     }
 
     /// The handle on the table that `node` makes.
+    #[track_caller]
     pub(crate) fn table(
         self,
         graph: &GraphRef,

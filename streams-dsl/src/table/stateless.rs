@@ -42,6 +42,7 @@ impl<V: 'static> Kept<V> {
 
 impl<K: 'static, V: 'static> KTable<K, V> {
     /// The rows that `predicate` takes. A row that it no longer takes is deleted downstream.
+    #[track_caller]
     pub fn filter<F>(&self, predicate: F) -> Self
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -52,6 +53,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// The same, kept in a store when `materialized` names one.
     #[doc(alias = "filter")]
+    #[track_caller]
     pub fn filter_with<F>(&self, materialized: Materialized<K, V>, predicate: F) -> Self
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -61,6 +63,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// The rows that `predicate` does not take.
     #[doc(alias = "filterNot")]
+    #[track_caller]
     pub fn filter_not<F>(&self, predicate: F) -> Self
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -68,6 +71,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         self.filter(move |key, value| !predicate(key, value))
     }
 
+    #[track_caller]
     fn filtered<F>(&self, predicate: F, materialized: Option<Materialized<K, V>>) -> Self
     where
         F: Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -106,6 +110,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "mapValues")]
+    #[track_caller]
     pub fn map_values<V2, F>(&self, map: F) -> KTable<K, V2>
     where
         V2: Nullable + 'static,
@@ -116,6 +121,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// The same, for a `map` that looks at the key too.
     #[doc(alias = "mapValues")]
+    #[track_caller]
     pub fn map_values_with_key<V2, F>(&self, map: F) -> KTable<K, V2>
     where
         V2: Nullable + 'static,
@@ -127,6 +133,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
 
     /// The same, kept in a store when `materialized` names one.
     #[doc(alias = "mapValues")]
+    #[track_caller]
     pub fn map_values_with<V2, F>(&self, materialized: Materialized<K, V2>, map: F) -> KTable<K, V2>
     where
         V2: 'static,
@@ -136,6 +143,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         self.mapped(map, nulls, Some(materialized))
     }
 
+    #[track_caller]
     fn mapped<V2, F>(&self, map: F, nulls: Nulls<V2>, materialized: Option<Materialized<K, V2>>) -> KTable<K, V2>
     where
         V2: 'static,
@@ -156,6 +164,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     }
 
     /// The store of a derived table. Options without a name take a number and keep nothing, as in Kafka Streams.
+    #[track_caller]
     fn kept<V2: 'static>(
         &self,
         prefix: &str,
@@ -173,6 +182,7 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         }
     }
 
+    #[track_caller]
     fn derived<V2: 'static>(
         &self,
         prefix: &str,
