@@ -7,7 +7,9 @@
 //! Beside the checkpoint lies the name of the rows' format. It reaches the disk with the first rows, so a database that
 //! has rows and another name, or none, was written by something else and is refused as [`ErrorKind::Corrupt`].
 
+use std::fs::DirBuilder;
 use std::ops::Bound;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
@@ -27,6 +29,9 @@ pub(super) const DEFAULT_FAMILY: &str = "default";
 const OFFSETS_FAMILY: &str = "offsets";
 const OFFSET_KEY: &[u8] = b"changelog-offset";
 const STREAM_TIME_KEY: &[u8] = b"stream-time";
+
+/// `rwxr-x---`, whatever the umask is: rows are nobody else's to change.
+const DIRECTORY_MODE: u32 = 0o750;
 
 const FORMAT_KEY: &[u8] = b"format";
 /// What is shown of a format's name that is not ours.
@@ -81,7 +86,7 @@ pub(super) struct Database {
 impl Database {
     /// Opens or creates the database at `path` with all families that it has, for rows of a format.
     pub(super) fn open(path: &Path, format: &str) -> Result<Self> {
-        std::fs::create_dir_all(path).map_err(|error| {
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| {
             Error::with_source(ErrorKind::Io, format!("make the directory {}", path.display()), error)
         })?;
         let (database_options, data_options) = (database_options(), data_options());
