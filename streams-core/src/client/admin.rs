@@ -224,6 +224,16 @@ impl Admin {
         self.metadata(Some(names.iter().map(topic).collect()))
     }
 
+    /// The id of the cluster; none where it has none.
+    ///
+    /// # Errors
+    /// As [`Self::create_topics`].
+    pub fn cluster_id(&mut self) -> Result<Option<String>> {
+        let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
+        let response: MetadataResponse = self.call_any(request.into(), |_| false)?;
+        Ok(response.cluster_id)
+    }
+
     /// All topics, in order of their names.
     ///
     /// # Errors

@@ -18,5 +18,5 @@ pub use client::{
 pub use parse::HostPort;
 pub use streams::{
     DslStoreType, ExceptionHandler, OffsetOutOfRangePolicy, ProcessingGuarantee, RuntimeConfig, StreamsConfig,
-    TopologyOptimization,
+    TopologyChangePolicy, TopologyOptimization,
 };

@@ -42,6 +42,10 @@ settings! {
         /// What happens when the next record of an input is no longer, or not yet, in its log. A setting of ours: Kafka
         /// Streams follows `auto.offset.reset` here too, and skips or repeats records in silence.
         offset_out_of_range_policy: OffsetOutOfRangePolicy = OffsetOutOfRangePolicy::Fail, "offset.out.of.range.policy", parse::word(OFFSET_OUT_OF_RANGE_POLICIES);
+        /// What happens when the topology or its inputs no longer fit the state that an earlier run left: stores or
+        /// repartition topics that are gone or of other types, inputs that were made anew. A setting of ours: Kafka Streams
+        /// goes on.
+        topology_change_policy: TopologyChangePolicy = TopologyChangePolicy::Fail, "topology.change.policy", parse::word(TOPOLOGY_CHANGE_POLICIES);
         /// What a failure may do to the output.
         processing_guarantee: ProcessingGuarantee = ProcessingGuarantee::AtLeastOnce, "processing.guarantee", processing_guarantee;
         /// Where local state lives; the application's part is the directory `application.id` below it.
@@ -251,6 +255,19 @@ const OFFSET_OUT_OF_RANGE_POLICIES: &[(&str, OffsetOutOfRangePolicy)] = &[
     ("earliest", OffsetOutOfRangePolicy::Earliest),
     ("latest", OffsetOutOfRangePolicy::Latest),
 ];
+
+/// What happens when the topology no longer fits the state of an earlier run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TopologyChangePolicy {
+    /// The application does not start and says what does not fit.
+    Fail,
+    /// It goes on with the state as it is. For one start: what then runs is what later starts are compared with.
+    Accept,
+}
+
+const TOPOLOGY_CHANGE_POLICIES: &[(&str, TopologyChangePolicy)] =
+    &[("fail", TopologyChangePolicy::Fail), ("accept", TopologyChangePolicy::Accept)];
 
 /// What a failure may do to the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod handlers;
 mod internal_topics;
 mod lifecycle;
 mod metrics;
+mod origin;
 mod panics;
 mod partitions;
 mod plan;

@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) config: StreamsConfig,
     pub(crate) handlers: Handlers,
     pub(crate) restore_listener: Option<Arc<dyn StateRestoreListener>>,
-    /// None when nothing of the application lasts on disk.
+    /// None when the application has no state.
     pub(crate) directory: Option<StateDirectory>,
     /// By full name.
     partition_counts: BTreeMap<Arc<str>, i32>,
@@ -214,6 +214,11 @@ pub(crate) fn default_engine(config: &StreamsConfig) -> EngineKind {
         DslStoreType::InMemory => EngineKind::InMemory,
         DslStoreType::RocksDb => EngineKind::RocksDb,
     }
+}
+
+/// Whether the application has anything that a later run goes on with: stores, or records on their way between its parts.
+pub(crate) fn has_state(topology: &Topology) -> bool {
+    topology.stores().next().is_some() || topology.internal_topics().next().is_some()
 }
 
 /// Whether any store of the topology lasts on disk.

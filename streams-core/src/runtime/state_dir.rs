@@ -4,17 +4,19 @@
 //! <state.dir>/<application.id>/
 //!   .lock                            owner's pid; held with flock(2) while the directory is open
 //!   kafka-streams-process-metadata   {"processId":"<uuid>"}: this instance, kept across restarts
+//!   state-origin.json                what the state was made by (see [`crate::runtime::origin`])
 //!   0_1/                             stores of task 0_1
 //! ```
 //!
 //! The lock is the kernel's and ends with the process, so a crash leaves nothing to clear up; the pid in the file is
-//! only for the message. The directory must belong to who runs and be writable by no stranger. `application.id` was validated as a name and is no path. Names and contents are Kafka
-//! Streams' own.
+//! only for the message. The directory must belong to who runs and be writable by no stranger; what is made here has its
+//! mode from us, not from the umask. `application.id` was validated as a name and is no path. Names and contents are
+//! Kafka Streams' own, except for `state-origin.json`, which it leaves alone.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -28,12 +30,18 @@ use crate::time::Timestamp;
 
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "kafka-streams-process-metadata";
+/// What the state was made by; see [`crate::runtime::origin`].
+const ORIGIN_FILE: &str = "state-origin.json";
+/// No topology's is longer; a file that is was written by nobody of ours.
+const ORIGIN_BYTES_MAX: u64 = 64 << 20;
 /// Where in a task's directory key-value stores are; each window store has a directory of its own beside it.
 const ROCKSDB_DIRECTORY: &str = "rocksdb";
 /// The end of the name of a store's directory that could not be used.
 const ASIDE: &str = "unusable";
 /// `rwxr-x---`, as Kafka Streams makes its directories.
 const DIRECTORY_MODE: u32 = 0o750;
+/// `rw-r-----`.
+const FILE_MODE: u32 = 0o640;
 /// The rights of others than the owner to write, among the bits of a mode.
 const OTHERS_WRITE: u32 = 0o022;
 /// A lock file that vanishes between open and lock belongs to a clean-up; more of them in a row is no accident.
@@ -48,6 +56,8 @@ pub(crate) struct StateDirectory {
     process_id: Uuid,
     /// Its lock ends when it is closed.
     lock: Mutex<File>,
+    /// What was written last as the origin of the state.
+    origin: Mutex<Option<Vec<u8>>>,
 }
 
 impl StateDirectory {
@@ -70,7 +80,7 @@ impl StateDirectory {
         refuse_strangers(&root, found.uid(), found.mode(), rustix::process::geteuid().as_raw())?;
         let lock = Mutex::new(lock(&root)?);
         let process_id = process_id(&root, new_process_id)?;
-        Ok(Self { root, process_id, lock })
+        Ok(Self { root, process_id, lock, origin: Mutex::new(None) })
     }
 
     /// Makes and locks the directory again if somebody deleted it since it was opened.
@@ -86,7 +96,60 @@ impl StateDirectory {
         make_directory(&self.root)?;
         *held = lock(&self.root)?;
         process_id(&self.root, || self.process_id)?;
+        match &*self.origin.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(origin) => replace_file(&self.origin_path(), origin),
+            None => Ok(()),
+        }
+    }
+
+    /// The application's directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where it is written down what the state was made by.
+    pub(crate) fn origin_path(&self) -> PathBuf {
+        self.root.join(ORIGIN_FILE)
+    }
+
+    /// What the state was made by, if that was written down.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when the file cannot be read.
+    pub(crate) fn read_origin(&self) -> Result<Option<Vec<u8>>> {
+        let path = self.origin_path();
+        let mut bytes = Vec::new();
+        match File::open(&path).and_then(|file| file.take(ORIGIN_BYTES_MAX).read_to_end(&mut bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(|_| Some(bytes)).context(|| format!("read {}", path.display())),
+        }
+    }
+
+    /// Writes down what the state is made by from now on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when that is refused; what was written before is then still there.
+    pub(crate) fn write_origin(&self, bytes: &[u8]) -> Result<()> {
+        if self.read_origin()?.as_deref() != Some(bytes) {
+            replace_file(&self.origin_path(), bytes)?;
+        }
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.to_owned());
         Ok(())
+    }
+
+    /// The names of all stores that have rows here, of any task.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when something cannot be read.
+    pub(crate) fn stores(&self) -> Result<BTreeSet<String>> {
+        let mut stores = BTreeSet::new();
+        for task in directories(&self.root)?.into_iter().filter(|name| parse_task(name).is_some()) {
+            let path = self.root.join(&task);
+            stores.extend(directories(&path)?.into_iter().filter(|name| name != ROCKSDB_DIRECTORY));
+            stores.extend(directories(&path.join(ROCKSDB_DIRECTORY))?);
+        }
+        stores.retain(|name| !name.contains('~'));
+        Ok(stores)
     }
 
     /// The id of this instance, the same after a restart.
@@ -205,6 +268,35 @@ impl StateDirectory {
     }
 }
 
+/// The names of the directories in one; none where it does not exist.
+fn directories(path: &Path) -> Result<Vec<String>> {
+    let named = || format!("read state directory {}", path.display());
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.context(named)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.context(named)?;
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        names.extend(entry.file_name().into_string().ok().filter(|_| is_directory));
+    }
+    Ok(names)
+}
+
+/// Replaces a file, so that a crash leaves the old one or the new one, and nothing in between.
+fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let named = || format!("write {}", path.display());
+    let temporary = path.with_extension("tmp");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(FILE_MODE);
+    let mut file = options.open(&temporary).context(named)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).context(named)?;
+    fs::rename(&temporary, path).context(named)?;
+    let directory = path.parent().unwrap_or(path);
+    File::open(directory).and_then(|directory| directory.sync_all()).context(named)
+}
+
 /// The task that a directory's name stands for, if it stands for one.
 fn parse_task(name: &str) -> Option<TaskId> {
     let (subtopology, partition) = name.split_once('_')?;
@@ -288,7 +380,8 @@ fn lock(root: &Path) -> Result<File> {
     let named = || format!("lock state directory {}", root.display());
     for _ in 0..LOCK_ATTEMPTS {
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| {
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+        let mut file = options.open(&path).map_err(|error| {
             let message = format!(
                 "lock file {} cannot be written{}; state.dir must be writable",
                 path.display(),
@@ -351,11 +444,7 @@ fn process_id(root: &Path, new: impl FnOnce() -> Uuid) -> Result<Uuid> {
         return Ok(id);
     }
     let id = new();
-    let named = || format!("write {}", path.display());
-    let text = format!("{{\"processId\":\"{id}\"}}");
-    let temporary = path.with_extension("tmp");
-    fs::write(&temporary, text).context(named)?;
-    fs::rename(&temporary, &path).context(named)?;
+    replace_file(&path, format!("{{\"processId\":\"{id}\"}}").as_bytes())?;
     Ok(id)
 }
 

@@ -29,7 +29,8 @@ use crate::runtime::handlers::{Handlers, UncaughtExceptionResponse};
 use crate::runtime::internal_topics::prepare;
 use crate::runtime::lifecycle::{State, StateListener};
 use crate::runtime::metrics::{Published, StreamsMetrics};
-use crate::runtime::plan::{is_persistent, Plan};
+use crate::runtime::origin;
+use crate::runtime::plan::{has_state, is_persistent, Plan};
 use crate::runtime::purge::PurgeQueue;
 use crate::runtime::restore::StateRestoreListener;
 use crate::runtime::state_dir::StateDirectory;
@@ -171,8 +172,9 @@ impl KafkaStreams {
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] when it was started before; [`ErrorKind::Locked`] when another process has the state
-    /// directory; [`ErrorKind::InvalidTopology`] when source topics are missing or topics do not fit. The state is then
-    /// `ERROR`.
+    /// directory; [`ErrorKind::InvalidTopology`] when source topics are missing, topics do not fit, or the topology does
+    /// not fit the state of an earlier run; [`ErrorKind::Refused`] and [`ErrorKind::Corrupt`] when topics that the state
+    /// belongs to were deleted since. The state is then `ERROR`.
     pub fn start(&self) -> Result<()> {
         self.shared.lifecycle.start()?;
         self.launch().inspect_err(|error| {
@@ -186,15 +188,18 @@ impl KafkaStreams {
             tracing::warn!("{why}; record times, windows and retention follow the clock: set it right");
         }
         let random = random();
-        let directory = match is_persistent(&self.topology, &self.config) {
-            true => Some(StateDirectory::open(&self.config.runtime.state_dir, &self.config.application_id, || random)?),
-            false => None,
-        };
+        let directory = self.state_directory(random)?;
         let process_id = directory.as_ref().map_or(random, StateDirectory::process_id);
         let transport = (self.shared.connect)()?;
         let mut admin =
             Admin::new(self.config.admin.clone(), transport, Arc::clone(&self.shared.clock), seed(process_id, 0));
+        if let Some(directory) = &directory {
+            origin::verify(directory, &self.topology, &self.config, &mut admin)?;
+        }
         let prepared = prepare(&self.topology, &self.config, &mut admin)?;
+        if let Some(directory) = &directory {
+            origin::record(directory, &self.topology, &mut admin, &prepared)?;
+        }
         let (handlers, restore_listener) = {
             let setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
             (setup.handlers.clone(), setup.restore_listener.clone())
@@ -227,6 +232,25 @@ impl KafkaStreams {
             spawn_purge(&self.shared, format!("{client_id}-CleanupThread"), admin, purge, interval)?;
         }
         Ok(())
+    }
+
+    /// The directory of the application's state; none where it has no state. State in memory only does without where the
+    /// directory is refused, as it needs it for nothing but comparing.
+    fn state_directory(&self, new_process_id: Uuid) -> Result<Option<StateDirectory>> {
+        if !has_state(&self.topology) {
+            return Ok(None);
+        }
+        let (state_dir, id) = (&self.config.runtime.state_dir, &self.config.application_id);
+        match StateDirectory::open(state_dir, id, || new_process_id) {
+            Err(error) if error.kind() == ErrorKind::Io && !is_persistent(&self.topology, &self.config) => {
+                tracing::warn!(
+                    error = %error.report(),
+                    "without a state directory it is not noticed when the topology no longer fits its changelogs"
+                );
+                Ok(None)
+            }
+            opened => opened.map(Some),
+        }
     }
 
     fn client_id(&self, process_id: Uuid) -> String {

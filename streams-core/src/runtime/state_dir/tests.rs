@@ -138,3 +138,40 @@ fn directories_of_tasks_that_are_no_longer_ours_go_after_a_delay() {
     left.sort();
     assert_eq!(left, [".lock", "0_0", "0_x", "9_9", PROCESS_FILE], "what is no task's, or a link, is left alone");
 }
+
+/// Wherever the process is killed while it writes, the next start finds what was written before, or all of the new.
+#[test]
+fn what_the_state_was_made_by_is_replaced_whole() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let open = || StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
+    let (old, new) = (b"what it was made by first", b"what it was made by then!");
+    let state = open();
+    assert_eq!(state.read_origin().expect("reads"), None);
+    state.write_origin(old).expect("writes");
+    let temporary = state.origin_path().with_extension("tmp");
+    drop(state);
+    for len in 0..=new.len() {
+        fs::write(&temporary, &new[..len]).expect("what a killed process left");
+        assert_eq!(open().read_origin().expect("reads").as_deref(), Some(&old[..]), "{len}");
+    }
+    let state = open();
+    state.write_origin(new).expect("writes over what was left");
+    assert_eq!(state.read_origin().expect("reads").as_deref(), Some(&new[..]));
+    assert!(!temporary.exists());
+
+    fs::remove_dir_all(dir.path().join("shop")).expect("is deleted");
+    state.hold().expect("is made again");
+    assert_eq!(state.read_origin().expect("reads").as_deref(), Some(&new[..]), "with what it had");
+}
+
+#[test]
+fn stores_of_all_tasks_are_found() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let state = StateDirectory::open(dir.path(), "shop", || ID).expect("opens");
+    assert!(state.stores().expect("reads").is_empty());
+    for path in ["0_0/rocksdb/counts", "0_1/rocksdb/counts", "0_1/rocksdb/counts~unusable", "1_0/hourly", "stray/sums"]
+    {
+        fs::create_dir_all(dir.path().join("shop").join(path)).expect("is made");
+    }
+    assert_eq!(state.stores().expect("reads").into_iter().collect::<Vec<_>>(), ["counts", "hourly"]);
+}
