@@ -6,7 +6,10 @@ mod streams {
     mod failures;
     mod harness;
     mod lifecycle;
+    mod logs;
     mod lost_end;
+    mod origin;
+    mod outputs;
     mod production;
     mod restore;
     mod timeouts;

@@ -198,7 +198,7 @@ type Wrong = fn(&StreamsBuilder);
         builder.stream::<String, String>("in").to("out");
         builder.stream::<String, i64>("in").to("out2");
     },
-    "topic in is read twice, as KStream<String, String> and as KStream<String, i64>: read it once, and use the stream twice"
+    "topic in is read twice, as KStream<String, String> and as KStream<String, i64> (at "
 )]
 #[case::extractor(
     |builder: &StreamsBuilder| {
@@ -206,7 +206,7 @@ type Wrong = fn(&StreamsBuilder);
         let consumed = Consumed::default().timestamp_extractor(|_, partition_time| partition_time);
         builder.stream_with::<String, String>("in", consumed).to("out2");
     },
-    "topic in is read twice, with a timestamp extractor: read it once, and use the stream twice"
+    "topic in is read twice, with a timestamp extractor (at "
 )]
 #[case::overlapping_topics(
     |builder: &StreamsBuilder| {
@@ -275,4 +275,30 @@ fn an_extractor_gives_the_event_time() {
         in k 9 3 -> k = 9 @ 9
         dropped 1",
     );
+}
+
+/// Rows B35 and B36: what is wrong has two places in the program, and both are named.
+#[test]
+fn b35_b36_both_places_in_the_program_are_named() {
+    let refusal = |builder: &StreamsBuilder| builder.build().expect_err("it is wrong").report();
+    let at = |line: u32| format!("{}:{line}", file!());
+    let first = line!() + 1;
+    let nodes = StreamsBuilder::new();
+    let stream = nodes.stream::<String, String>("in");
+    let checked = stream.peek(|_, _| {}).named("x");
+    checked.filter(|_, _| true).named("x").to("out");
+    let stores = StreamsBuilder::new();
+    let grouped = stores.stream::<String, String>("in").group_by_key();
+    grouped.count_with(Materialized::named("rows"));
+    grouped.reduce_with(Materialized::named("rows"), |_, new| new.clone());
+    let sources = StreamsBuilder::new();
+    sources.stream::<String, String>("in").to("out");
+    sources.table::<String, String>("in").to_stream().to("out2");
+    let types = StreamsBuilder::new();
+    types.stream::<String, String>("in").to("out");
+    types.stream::<String, i64>("in").to("out2");
+    for (builder, one, other) in [(&nodes, 2, 3), (&stores, 6, 7), (&sources, 9, 10), (&types, 12, 13)] {
+        let text = refusal(builder);
+        assert!(text.contains(&at(first + one)) && text.contains(&at(first + other)), "{text}");
+    }
 }

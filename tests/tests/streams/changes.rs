@@ -1,21 +1,19 @@
 //! What an application does when its topics or its directories change under it. Row numbers are those of
 //! `tests/tests/bad_inputs/README.md`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rstest::rstest;
-use streams_core::client::admin::NewTopic;
 use streams_core::client::consumer::Consumer;
 use streams_core::client::transport::{tcp::TcpTransport, BrokerId, Transport};
 use streams_core::config::ConsumerConfig;
 use streams_core::protocol::messages::topics::{CreatePartitionsRequest, CreatePartitionsTopic};
-use streams_core::runtime::{KafkaStreams, State};
+use streams_core::runtime::KafkaStreams;
 use streams_core::topology::Topology;
-use streams_core::{Clock, ManualClock, Offset, SystemClock, TopicPartition};
+use streams_core::{Clock, Offset, SystemClock, TopicPartition};
 use streams_dsl::prelude::*;
 
-use super::harness::{close, eventually, failure, run, Cluster, Over, PATIENCE};
+use super::harness::{close, eventually, failure, run, Cluster, Hurried, Over, PATIENCE};
 
 fn copy() -> Topology {
     let builder = StreamsBuilder::new();
@@ -45,18 +43,6 @@ fn commit(cluster: &Cluster, offset: i64) {
     let config = ConsumerConfig::from_settings([("group.id", "app")]).expect("is valid");
     let mut consumer = Consumer::new(config, cluster.connect()().expect("connects"), 5).expect("is valid");
     consumer.commit_sync(&SystemClock, vec![(input(), Offset(offset).into())]).expect("is committed");
-}
-
-fn delete_topic(cluster: &Cluster, topic: &str) {
-    for (_, outcome) in cluster.admin().delete_topics(&[topic]).expect("the broker answers") {
-        outcome.expect("is deleted");
-    }
-}
-
-fn create_topic(cluster: &Cluster, topic: &str) {
-    for (_, outcome) in cluster.admin().create_topics(&[NewTopic::new(topic, 1)]).expect("the broker answers") {
-        outcome.expect("is created");
-    }
 }
 
 /// Three records were copied and committed; then five more came, of which retention took the first three.
@@ -131,39 +117,6 @@ fn b57_a_log_that_lost_its_end_stops_the_application_or_is_read_again() {
     assert_eq!(cluster.committed(&input()), Some(Offset(2)));
 }
 
-/// An application under a clock that the test moves ten times as fast as it waits.
-struct Hurried {
-    streams: KafkaStreams,
-    clock: ManualClock,
-}
-
-impl Hurried {
-    fn run(cluster: &Cluster, topology: Topology, settings: &[(&str, &str)]) -> Self {
-        let clock = ManualClock::starting_at(SystemClock.now());
-        let config = cluster.config(settings);
-        let streams = KafkaStreams::with_clock(topology, config, cluster.connect(), Arc::new(clock.clone()));
-        let hurried = Self { streams: streams.expect("is valid"), clock };
-        hurried.streams.start().expect("starts");
-        hurried.until("RUNNING", |streams| streams.state() == State::Running);
-        hurried
-    }
-
-    fn until(&self, what: &str, holds: impl Fn(&KafkaStreams) -> bool) {
-        eventually(what, || {
-            self.clock.advance(Duration::from_millis(100));
-            self.streams.wait_until_ended(Duration::from_millis(10));
-            holds(&self.streams)
-        });
-    }
-
-    /// The failure that ends it.
-    fn failure(&self) -> String {
-        self.until("the end", |streams| streams.state() == State::Error);
-        assert_eq!(self.streams.failure().expect("failed").kind().exit_code(), 5);
-        failure(&self.streams)
-    }
-}
-
 /// Row B54.
 #[rstest]
 fn b54_an_input_that_is_deleted_ends_the_application(#[values(Over::Process, Over::Tcp)] over: Over) {
@@ -172,7 +125,7 @@ fn b54_an_input_that_is_deleted_ends_the_application(#[values(Over::Process, Ove
     let app = Hurried::run(&cluster, copy(), &[]);
     app.until("the commit", |_| cluster.committed(&input()) == Some(Offset(2)));
     let began = app.clock.now();
-    delete_topic(&cluster, "in");
+    cluster.delete_topic("in");
     let text = app.failure();
     assert!(text.contains("input topic in was deleted while the application ran"), "{text}");
     assert!(text.contains("last committed: in-0 at 2)"), "{text}");
@@ -187,8 +140,8 @@ fn b55_an_input_that_is_made_anew_is_another_topic(#[values(Over::Process, Over:
     let streams = cluster.streams(copy(), &[]);
     run(&streams);
     eventually("the commit", || cluster.committed(&input()) == Some(Offset(2)));
-    delete_topic(&cluster, "in");
-    create_topic(&cluster, "in");
+    cluster.delete_topic("in");
+    cluster.create_topic("in");
     cluster.produce("in", 0, &[("k", "new"), ("k", "new"), ("k", "new"), ("k", "new")]);
     let text = failure(&streams);
     assert!(text.contains("input topic in was deleted and made anew while the application ran"), "{text}");
@@ -216,12 +169,12 @@ fn b56_another_number_of_partitions_ends_the_application() {
 fn b59_a_changelog_that_is_deleted_ends_the_application() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
     let app = Hurried::run(&cluster, counted(), &[("metadata.max.age.ms", "200")]);
-    delete_topic(&cluster, "app-counts-changelog");
+    cluster.delete_topic("app-counts-changelog");
     let text = app.failure();
     assert!(text.contains("changelog topic app-counts-changelog was deleted"), "{text}");
 }
 
-/// Row B59 between two runs: what is on disk is not wiped.
+/// Row B59 between two runs, where nothing says what the state was made by: what is on disk is not wiped.
 #[cfg(feature = "rocksdb")]
 #[test]
 fn b59_a_store_whose_changelog_is_gone_is_kept_and_not_begun_anew() {
@@ -231,7 +184,8 @@ fn b59_a_store_whose_changelog_is_gone_is_kept_and_not_begun_anew() {
     run(&streams);
     cluster.expect_latest("out", 1, &[("a", 1), ("b", 1)]);
     close(&streams);
-    delete_topic(&cluster, "app-counts-changelog");
+    cluster.delete_topic("app-counts-changelog");
+    std::fs::remove_file(cluster.state_dir().join("app/state-origin.json")).expect("is there");
     let again = cluster.streams(counted(), &[("dsl.store.type", "rocksDB")]);
     again.start().expect("starts");
     let text = failure(&again);
@@ -357,7 +311,10 @@ fn b46_a_partitioner_that_chooses_what_is_not_there_ends_the_application() {
     streams.start().expect("starts");
     let text = failure(&streams);
     assert!(text.contains("fails at in-0 offset 0: partitioner of sink KSTREAM-SINK-0000000001"), "{text}");
-    assert!(text.contains("chose partition 7, and its topic has 2"), "{text}");
+    // Kafka's murmur2 of "k".
+    let expected =
+        "partition 7 of topic out was chosen for a key of hash 0xa291e5e0, and the topic has 2; choose one below";
+    assert!(text.contains(expected), "{text}");
     assert_eq!(streams.failure().expect("failed").kind().exit_code(), 5);
 }
 

@@ -1,7 +1,8 @@
 //! What goes wrong is named with its place, and nothing is passed over in silence.
 
-use std::fs::{create_dir_all, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
@@ -141,6 +142,18 @@ fn an_internal_topic_that_does_not_fit_is_refused() {
     }
 }
 
+/// Row B15.
+#[test]
+fn b15_more_replicas_than_brokers_are_refused() {
+    let cluster = Cluster::configured(|config| config.clamp_replication_factor = false, &[("in", 1)]);
+    let error = cluster.streams(stored(), &[("replication.factor", "3")]).start().expect_err("there is one broker");
+    assert_eq!(error.kind().exit_code(), 2);
+    let text = error.report();
+    assert!(text.starts_with("setting `replication.factor` is 3: create topic `app-counts-changelog`: "), "{text}");
+    assert!(text.ends_with("replication factor 3 does not fit: 1 broker available; use 1 or -1"), "{text}");
+    cluster.streams(stored(), &[("replication.factor", "1")]).start().expect("one is as many as there are");
+}
+
 /// Row B29.
 #[test]
 fn a_locked_state_directory_names_its_owner() {
@@ -150,7 +163,7 @@ fn a_locked_state_directory_names_its_owner() {
     grouped.count_with(Materialized::named("counts").store_type(EngineKind::RocksDb));
     let streams = cluster.streams(builder.build().expect("is valid"), &[]);
     let directory = cluster.state_dir().join("app");
-    create_dir_all(&directory).expect("is made");
+    DirBuilder::new().mode(0o700).create(&directory).expect("is made");
     let lock = OpenOptions::new().create(true).truncate(true).write(true).open(directory.join(".lock"));
     let mut lock = lock.expect("is made");
     writeln!(lock, "4711").expect("is written");

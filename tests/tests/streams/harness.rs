@@ -1,13 +1,14 @@
 //! A broker, clients to feed and to read it, and applications on it. Waits are for what is waited for, with a deadline.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use broker_lite::server::{Server, ServerConfig};
-use broker_lite::Broker;
-use streams_core::client::admin::{Admin, NewTopic};
+use broker_lite::{Broker, BrokerConfig};
+use streams_core::client::admin::{Admin, NewTopic, OffsetSpec};
 use streams_core::client::consumer::{Consumer, ConsumerRecord};
 use streams_core::client::producer::Producer;
 use streams_core::client::transport::tcp::TcpTransport;
@@ -15,7 +16,7 @@ use streams_core::client::transport::Transport;
 use streams_core::config::{AdminConfig, ConsumerConfig, ProducerConfig, StreamsConfig};
 use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
-use streams_core::{Clock, Headers, Offset, Result, SystemClock, Timestamp, TopicPartition};
+use streams_core::{Clock, Headers, ManualClock, Offset, Result, SystemClock, Timestamp, TopicPartition};
 
 /// No wait is longer: what has not happened by then does not happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,8 +41,12 @@ impl Cluster {
 
     /// A cluster of a broker that makes no topic by itself.
     pub(super) fn without_auto_creation(topics: &[(&str, i32)]) -> Self {
-        let broker = Broker::builder().configure(|config| config.auto_create_topics = false).start();
-        Self::with_broker(broker.expect("starts"), Over::Process, topics)
+        Self::configured(|config| config.auto_create_topics = false, topics)
+    }
+
+    /// A cluster of a broker with other settings.
+    pub(super) fn configured(change: impl FnOnce(&mut BrokerConfig), topics: &[(&str, i32)]) -> Self {
+        Self::with_broker(Broker::builder().configure(change).start().expect("starts"), Over::Process, topics)
     }
 
     /// A cluster of a broker that somebody else started.
@@ -75,6 +80,19 @@ impl Cluster {
                     Ok(Box::new(TcpTransport::new(&config.client)?))
                 }
             }
+        }
+    }
+
+    pub(super) fn delete_topic(&self, topic: &str) {
+        for (_, outcome) in self.admin().delete_topics(&[topic]).expect("the broker answers") {
+            outcome.expect("is deleted");
+        }
+    }
+
+    /// Makes a topic of one partition.
+    pub(super) fn create_topic(&self, topic: &str) {
+        for (_, outcome) in self.admin().create_topics(&[NewTopic::new(topic, 1)]).expect("the broker answers") {
+            outcome.expect("is created");
         }
     }
 
@@ -149,12 +167,52 @@ impl Cluster {
         self.read(topic, partitions, |records| latest(records) == expected);
     }
 
+    /// Whether a partition has no record.
+    pub(super) fn is_empty(&self, partition: &TopicPartition) -> bool {
+        let asked = [(partition.clone(), OffsetSpec::Latest)];
+        let ends = self.admin().list_offsets(&asked).expect("the broker answers");
+        ends[0].1 == Ok(Offset(0))
+    }
+
     /// What the group `app` has committed for a partition.
     pub(super) fn committed(&self, partition: &TopicPartition) -> Option<Offset> {
         let config = ConsumerConfig::from_settings([("group.id", "app")]).expect("is valid");
         let mut consumer = Consumer::new(config, self.transport(), 4).expect("is valid");
         let answer = consumer.committed(&SystemClock, std::slice::from_ref(partition)).expect("the broker answers");
         answer.into_iter().find_map(|(_, position)| position).map(|position| position.offset)
+    }
+}
+
+/// An application under a clock that the test moves ten times as fast as it waits.
+pub(super) struct Hurried {
+    pub(super) streams: KafkaStreams,
+    pub(super) clock: ManualClock,
+}
+
+impl Hurried {
+    pub(super) fn run(cluster: &Cluster, topology: Topology, settings: &[(&str, &str)]) -> Self {
+        let clock = ManualClock::starting_at(SystemClock.now());
+        let config = cluster.config(settings);
+        let streams = KafkaStreams::with_clock(topology, config, cluster.connect(), Arc::new(clock.clone()));
+        let hurried = Self { streams: streams.expect("is valid"), clock };
+        hurried.streams.start().expect("starts");
+        hurried.until("RUNNING", |streams| streams.state() == State::Running);
+        hurried
+    }
+
+    pub(super) fn until(&self, what: &str, holds: impl Fn(&KafkaStreams) -> bool) {
+        eventually(what, || {
+            self.clock.advance(Duration::from_millis(100));
+            self.streams.wait_until_ended(Duration::from_millis(10));
+            holds(&self.streams)
+        });
+    }
+
+    /// The failure that ends it.
+    pub(super) fn failure(&self) -> String {
+        self.until("the end", |streams| streams.state() == State::Error);
+        assert_eq!(self.streams.failure().expect("failed").kind().exit_code(), 5);
+        failure(&self.streams)
     }
 }
 
@@ -185,6 +243,29 @@ pub(super) fn close(streams: &KafkaStreams) {
 pub(super) fn failure(streams: &KafkaStreams) -> String {
     assert_eq!(streams.wait_until_ended(PATIENCE), State::Error);
     streams.failure().expect("there is a reason").report()
+}
+
+/// What runs, and what is logged on this thread meanwhile.
+pub(super) fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let outcome = tracing::subscriber::with_default(subscriber, run);
+    let bytes = log.0.lock().expect("not poisoned");
+    (outcome, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Polls until something holds.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 #[cfg(feature = "rocksdb")]
-use std::fs;
+use std::fs::{self, DirBuilder};
+#[cfg(feature = "rocksdb")]
+use std::os::unix::fs::DirBuilderExt;
 #[cfg(feature = "rocksdb")]
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -68,7 +70,7 @@ fn cut(admin: &mut Admin, before: i64) {
 
 #[cfg(feature = "rocksdb")]
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("is made");
+    DirBuilder::new().mode(0o700).create(to).expect("is made");
     for entry in fs::read_dir(from).expect("is there") {
         let entry = entry.expect("is there");
         match entry.file_type().expect("is known").is_dir() {

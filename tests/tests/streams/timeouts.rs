@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rstest::rstest;
 use streams_core::client::admin::NewTopic;
 use streams_core::client::transport::{BrokerAddress, BrokerId, Delivery, RequestId, Transport, Waker};
 use streams_core::protocol::Request;
@@ -15,9 +16,10 @@ use streams_dsl::prelude::*;
 
 use super::harness::{close, eventually, failure, run, Cluster, Over};
 
-/// A transport over which no answer about committed offsets comes while it is deaf.
+/// A transport over which no answer to some questions comes while it is deaf.
 struct Deaf {
     inner: Box<dyn Transport>,
+    to: fn(&Request) -> bool,
     is_deaf: Arc<AtomicBool>,
     /// Questions that fail; they were never sent, and their ids are behind those of the transport inside.
     lost: Vec<RequestId>,
@@ -26,7 +28,7 @@ struct Deaf {
 
 impl Transport for Deaf {
     fn send(&mut self, to: BrokerId, request: Request) -> Result<RequestId> {
-        if matches!(request, Request::OffsetFetch(_)) && self.is_deaf.load(Ordering::SeqCst) {
+        if (self.to)(&request) && self.is_deaf.load(Ordering::SeqCst) {
             self.next_lost += 1;
             let id = RequestId(u64::MAX - self.next_lost);
             self.lost.push(id);
@@ -51,26 +53,42 @@ impl Transport for Deaf {
     }
 }
 
-/// An application that copies, whose questions for committed offsets are lost, and what makes them heard.
-fn deaf(cluster: &Cluster, task_timeout_ms: &str) -> (KafkaStreams, Arc<AtomicBool>) {
+fn copy() -> Topology {
     let builder = StreamsBuilder::new();
     builder.stream::<String, String>("in").to("out");
+    builder.build().expect("is valid")
+}
+
+/// An application that hears no answers to some questions, and what makes it hear them.
+fn deaf(
+    cluster: &Cluster,
+    topology: Topology,
+    to: fn(&Request) -> bool,
+    task_timeout_ms: &str,
+) -> (KafkaStreams, Arc<AtomicBool>) {
     // Each question is given up quickly, so that it is the tasks' time that counts.
     let settings = [("task.timeout.ms", task_timeout_ms), ("consumer.default.api.timeout.ms", "20")];
     let is_deaf = Arc::new(AtomicBool::new(true));
     let (shared, connect) = (Arc::clone(&is_deaf), cluster.connect());
     let connect = move || -> Result<Box<dyn Transport>> {
-        let deaf = Deaf { inner: connect()?, is_deaf: Arc::clone(&shared), lost: Vec::new(), next_lost: 0 };
+        let deaf = Deaf { inner: connect()?, to, is_deaf: Arc::clone(&shared), lost: Vec::new(), next_lost: 0 };
         Ok(Box::new(deaf))
     };
-    let topology = builder.build().expect("is valid");
     (KafkaStreams::new(topology, cluster.config(&settings), connect).expect("is valid"), is_deaf)
+}
+
+fn for_committed_offsets(request: &Request) -> bool {
+    matches!(request, Request::OffsetFetch(_))
+}
+
+fn for_positions(request: &Request) -> bool {
+    matches!(request, Request::ListOffsets(_))
 }
 
 #[test]
 fn committed_offsets_that_nobody_tells_are_asked_for_until_the_time_is_over() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
-    let (streams, _) = deaf(&cluster, "200");
+    let (streams, _) = deaf(&cluster, copy(), for_committed_offsets, "200");
     streams.start().expect("starts");
     let text = failure(&streams);
     assert!(text.starts_with("fetching the committed offsets fails for 200 ms (task.timeout.ms)"), "{text}");
@@ -80,13 +98,47 @@ fn committed_offsets_that_nobody_tells_are_asked_for_until_the_time_is_over() {
 fn committed_offsets_that_are_told_late_are_waited_for() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
     cluster.produce("in", 0, &[("a", "1")]);
-    let (streams, is_deaf) = deaf(&cluster, "600000");
+    let (streams, is_deaf) = deaf(&cluster, copy(), for_committed_offsets, "600000");
     streams.start().expect("starts");
     // Longer than one question is kept up: without asking again it would have failed.
     let gave_up = streams.wait_until_running(Duration::from_millis(300));
     gave_up.expect_err("nobody tells it where to start");
     is_deaf.store(false, Ordering::SeqCst);
     cluster.read("out", 1, |records| records.len() == 1);
+    close(&streams);
+}
+
+/// Counts by key, with a changelog that is read at the start.
+fn counted() -> Topology {
+    let builder = StreamsBuilder::new();
+    let grouped = builder.stream::<String, String>("in").group_by_key();
+    grouped.count_with(Materialized::named("counts")).to_stream().drop_tombstones().to("out");
+    builder.build().expect("is valid")
+}
+
+#[rstest]
+#[case::of_a_changelog(counted(), "restore stores: where app-counts-changelog-0 begins or ends")]
+#[case::of_an_input(copy(), "read the application's input: where in-0 begins or ends")]
+fn positions_that_nobody_tells_are_asked_for_until_the_time_is_over(#[case] topology: Topology, #[case] what: &str) {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    let (streams, _) = deaf(&cluster, topology, for_positions, "200");
+    streams.start().expect("starts");
+    let text = failure(&streams);
+    assert!(text.starts_with(&format!("{what} cannot be found out for ")), "{text}");
+    assert!(text.ends_with(" ms (task.timeout.ms): nobody answers"), "{text}");
+    assert_eq!(streams.failure().expect("failed").kind().exit_code(), 5);
+}
+
+#[test]
+fn positions_that_are_told_late_are_waited_for() {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    cluster.produce("in", 0, &[("a", "1")]);
+    let (streams, is_deaf) = deaf(&cluster, counted(), for_positions, "600000");
+    streams.start().expect("starts");
+    let gave_up = streams.wait_until_running(Duration::from_millis(300));
+    gave_up.expect_err("nobody tells it where the changelog ends");
+    is_deaf.store(false, Ordering::SeqCst);
+    cluster.expect_latest("out", 1, &[("a", 1)]);
     close(&streams);
 }
 
