@@ -9,7 +9,7 @@ use super::stream_table::{IN_ORDER, OUT_OF_ORDER, SCRIPT};
 const OPS: [(&str, &str); 3] = [("inner", "join"), ("left", "left_join"), ("outer", "outer_join")];
 
 pub(crate) fn cases() -> Vec<Case> {
-    [every_kind(), versioned(), chained(), kept_and_observed(), single()].concat()
+    [every_kind(), versioned(), chained(), kept_and_observed(), kept_with_itself(), single()].concat()
 }
 
 fn joined(name: impl Into<String>, about: &str, op: &str, [left, right]: [Value; 2], join: Value) -> Case {
@@ -170,6 +170,20 @@ fn kept_and_observed() -> Vec<Case> {
         );
     }
     cases
+}
+
+/// Joined with itself, a join keeps a row between the two results of an update that its sides do not know of.
+fn kept_with_itself() -> Vec<Case> {
+    let about = "a table joined with itself, kept: the second of two deletions of a row passes a filter";
+    let with_itself = |(kind, op): (&str, &str)| {
+        case(format!("{kind}-kept-with-itself"), about)
+            .table("t", "t")
+            .op(op, "j", "t", json!({"with": "t", "joiner": "concat", "materialized": {"name": "rows"}}))
+            .op("filter", "f", "j", json!({"predicate": "value_not_null"}))
+            .show("f")
+            .feed("t:a=x@1 t:a=y@3 t:a=~@2 t:a=~@4 t:b=z@4 t:b=~@5 t:a=w@6")
+    };
+    OPS.into_iter().map(with_itself).collect()
 }
 
 fn single() -> Vec<Case> {
