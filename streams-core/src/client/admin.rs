@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::client::cluster::Cluster;
 use crate::client::requests::Requests;
 use crate::client::transport::{BrokerId, Transport};
 use crate::config::AdminConfig;
@@ -323,7 +324,7 @@ impl Admin {
             }
             let timeout_ms = self.timeout_ms();
             let request = ListOffsetsRequest { replica_id: -1, topics, timeout_ms, ..Default::default() };
-            let response: ListOffsetsResponse = self.call(BrokerId::Node(node), &request.into(), |_| false)?;
+            let response: ListOffsetsResponse = self.call(|_| BrokerId::Node(node), &request.into(), |_| false)?;
             for topic in response.topics {
                 for answer in topic.partitions {
                     let partition = TopicPartition::new(topic.name.as_str(), answer.partition_index);
@@ -358,7 +359,7 @@ impl Admin {
                 }
             }
             let request = DeleteRecordsRequest { topics, timeout_ms: self.timeout_ms() };
-            let response: DeleteRecordsResponse = self.call(BrokerId::Node(node), &request.into(), |_| false)?;
+            let response: DeleteRecordsResponse = self.call(|_| BrokerId::Node(node), &request.into(), |_| false)?;
             for topic in response.topics {
                 for answer in topic.partitions {
                     let partition = TopicPartition::new(topic.name.as_str(), answer.partition_index);
@@ -416,19 +417,19 @@ impl Admin {
     where
         R: TryFrom<Response, Error = Error>,
     {
-        let to = self.requests.cluster().controller().map_or(BrokerId::Bootstrap, BrokerId::Node);
-        self.call(to, &request, moved)
+        let controller = |cluster: &Cluster| cluster.controller().map_or(BrokerId::Bootstrap, BrokerId::Node);
+        self.call(controller, &request, moved)
     }
 
     fn call_any<R>(&mut self, request: Request, again: impl Fn(&R) -> bool) -> Result<R>
     where
         R: TryFrom<Response, Error = Error>,
     {
-        self.call(BrokerId::Bootstrap, &request, again)
+        self.call(|_| BrokerId::Bootstrap, &request, again)
     }
 
-    /// Sends a request until it is answered for good.
-    fn call<R>(&mut self, to: BrokerId, request: &Request, again: impl Fn(&R) -> bool) -> Result<R>
+    /// Sends a request until it is answered for good, each time to whom the cluster says then.
+    fn call<R>(&mut self, to: impl Fn(&Cluster) -> BrokerId, request: &Request, again: impl Fn(&R) -> bool) -> Result<R>
     where
         R: TryFrom<Response, Error = Error>,
     {
@@ -436,7 +437,7 @@ impl Admin {
         let mut failures = 0;
         let api = request.api_key();
         loop {
-            let now = self.now();
+            let (now, to) = (self.now(), to(self.requests.cluster()));
             self.requests.send(now, to, request.clone(), Duration::ZERO, ())?;
             let answer = self.wait_for_answer()?.and_then(R::try_from);
             let error = match answer {
@@ -467,5 +468,53 @@ impl Admin {
                 return Ok(completed.response);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::client::testing::Script;
+    use crate::protocol::messages::topics::CreatableTopicResult;
+    use crate::time::ManualClock;
+
+    /// A clock that moves on whenever somebody looks at it.
+    struct Ticking(ManualClock);
+
+    impl Clock for Ticking {
+        fn now(&self) -> Timestamp {
+            self.0.advance(Duration::from_millis(1));
+            self.0.now()
+        }
+    }
+
+    #[test]
+    fn topics_are_created_by_the_controller_wherever_it_moves_and_lost_answers_are_asked_for_again() {
+        let (script, transport) = Script::with_topics(&[("t", &[1])]);
+        let clock = Arc::new(Ticking(ManualClock::starting_at(Timestamp(0))));
+        let mut admin = Admin::new(AdminConfig::default(), transport, clock, 1);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&asked);
+        let mut answers = [Some(ErrorCode::NOT_CONTROLLER), None, Some(ErrorCode::TOPIC_ALREADY_EXISTS)].into_iter();
+        script.answer_with(move |to, request| {
+            let Request::CreateTopics(request) = request else { return None };
+            let mut asked = into.lock().expect("not poisoned");
+            asked.push(to);
+            let Some(error_code) = answers.next()? else {
+                return Some(Err(Error::new(ErrorKind::Retriable, "connection reset")));
+            };
+            let name = request.topics[0].name.clone();
+            let topic = CreatableTopicResult { name, error_code, ..Default::default() };
+            Some(Ok(CreateTopicsResponse { topics: vec![topic], ..Default::default() }.into()))
+        });
+        script.set_controller(2);
+        let outcomes = admin.create_topics(&[NewTopic::new("new", 1)]).expect("it is answered");
+        let refusal = outcomes[0].1.as_ref().expect_err("it is there already");
+        assert_eq!((outcomes[0].0.as_str(), refusal.code), ("new", ErrorCode::TOPIC_ALREADY_EXISTS));
+        assert!(refusal.message.starts_with("create topic `new`: "), "{refusal}");
+        let expected = [BrokerId::Bootstrap, BrokerId::Node(2), BrokerId::Node(2)];
+        assert_eq!(*asked.lock().expect("not poisoned"), expected);
     }
 }

@@ -17,7 +17,7 @@ mod cluster;
 mod requests;
 mod retry;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub mod producer;
 

@@ -14,13 +14,25 @@ use crate::protocol::messages::metadata::{
 use crate::protocol::messages::transactions::InitProducerIdResponse;
 use crate::protocol::{Request, Response};
 
-#[derive(Debug, Default)]
+/// Answers requests at once; `None` leaves them to the test.
+type Answer = Box<dyn FnMut(BrokerId, &Request) -> Option<Result<Response>> + Send>;
+
+#[derive(Default)]
 struct State {
     next: u64,
     sent: VecDeque<(RequestId, BrokerId, Request)>,
     deliveries: VecDeque<Delivery>,
     metadata: Option<MetadataResponse>,
     epoch: i16,
+    /// Requests that the script else answers by itself are left to the test.
+    holds_own: bool,
+    answer: Option<Answer>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("sent", &self.sent).finish_non_exhaustive()
+    }
 }
 
 /// The test's end of the transport.
@@ -64,6 +76,26 @@ impl Script {
         });
     }
 
+    /// Which broker takes requests about topics.
+    pub(crate) fn set_controller(&self, node: i32) {
+        if let Some(metadata) = &mut self.state().metadata {
+            metadata.controller_id = node;
+        }
+    }
+
+    /// Answers at once what the script does not answer by itself, for clients that wait.
+    pub(crate) fn answer_with(
+        &self,
+        answer: impl FnMut(BrokerId, &Request) -> Option<Result<Response>> + Send + 'static,
+    ) {
+        self.state().answer = Some(Box::new(answer));
+    }
+
+    /// Whether questions for metadata and producer ids are left to the test from now on.
+    pub(crate) fn hold_own(&self, holds: bool) {
+        self.state().holds_own = holds;
+    }
+
     /// The oldest request that was sent and not taken.
     pub(crate) fn take(&self) -> Option<(RequestId, BrokerId, Request)> {
         self.state().sent.pop_front()
@@ -87,6 +119,7 @@ impl Transport for ScriptedTransport {
         let id = RequestId(state.next);
         state.next += 1;
         let response: Option<Response> = match &request {
+            _ if state.holds_own => None,
             Request::Metadata(_) => state.metadata.clone().map(Into::into),
             Request::InitProducerId(_) => {
                 state.epoch += 1;
@@ -96,8 +129,9 @@ impl Transport for ScriptedTransport {
             }
             _ => None,
         };
-        match response {
-            Some(response) => state.deliveries.push_back(Delivery { id, response: Ok(response) }),
+        let answered = || state.answer.as_mut().and_then(|answer| answer(to, &request));
+        match response.map(Ok).or_else(answered) {
+            Some(response) => state.deliveries.push_back(Delivery { id, response }),
             None => state.sent.push_back((id, to, request)),
         }
         Ok(id)
