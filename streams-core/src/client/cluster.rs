@@ -268,4 +268,20 @@ mod tests {
         cluster.update(&answer(1, &[(1, 5)]));
         assert_eq!(leader(&cluster, 0), Some((1, 5)));
     }
+
+    #[test]
+    fn an_error_that_passes_takes_no_leader_away_and_a_deletion_does() {
+        let mut cluster = Cluster::default();
+        cluster.want(&Arc::from("t"));
+        cluster.update(&answer(1, &[(1, 5)]));
+        for (code, left) in
+            [(ErrorCode::LEADER_NOT_AVAILABLE, Some((1, 5))), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None)]
+        {
+            let mut failed = answer(0, &[]);
+            failed.topics[0].error_code = code;
+            cluster.update(&failed);
+            assert_eq!((leader(&cluster, 0), cluster.topic_error("t")), (left, Some(code)));
+            assert!(cluster.is_incomplete());
+        }
+    }
 }

@@ -308,3 +308,72 @@ impl<T> Requests<T> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::testing::Script;
+    use crate::config::ConsumerConfig;
+    use crate::protocol::messages::find_coordinator::FindCoordinatorRequest;
+
+    /// Requests over a script of which only the test answers; a request is given up after a second.
+    fn silent() -> (Script, Requests<&'static str>) {
+        let (script, transport) = Script::with_topics(&[("t", &[1])]);
+        script.hold_own(true);
+        let settings = [("request.timeout.ms", "1000"), ("retry.backoff.ms", "100"), ("retry.backoff.max.ms", "100")];
+        let config = ConsumerConfig::from_settings(settings).expect("valid settings");
+        (script, Requests::new(&config.client, transport, 1, true))
+    }
+
+    fn poll(requests: &mut Requests<&'static str>, now: i64) -> Option<(&'static str, Result<Response>)> {
+        let completed = requests.poll(Timestamp(now), Duration::ZERO).expect("the transport is open");
+        completed.map(|Completed { tag, response }| (tag, response))
+    }
+
+    #[test]
+    fn a_request_is_given_up_after_its_time_and_a_long_poll_after_its_own() {
+        let (script, mut requests) = silent();
+        let (to, ask) = (BrokerId::Node(1), FindCoordinatorRequest::default);
+        requests.send(Timestamp(0), to, ask(), Duration::from_secs(5), "long").expect("is open");
+        requests.send(Timestamp(0), to, ask(), Duration::ZERO, "short").expect("is open");
+        assert!(poll(&mut requests, 999).is_none());
+        let (tag, response) = poll(&mut requests, 1_000).expect("its time is over");
+        assert_eq!(tag, "short");
+        let error = response.expect_err("nobody answered");
+        assert_eq!(error.kind(), ErrorKind::Retriable);
+        assert_eq!(error.to_string(), "no answer from Node(1) within 1000 ms");
+        let ids: Vec<RequestId> = std::iter::from_fn(|| script.take()).map(|(id, ..)| id).collect();
+        script.fail(ids[1]);
+        assert!(poll(&mut requests, 5_999).is_none(), "an answer that comes too late is nobody's");
+        assert_eq!(poll(&mut requests, 6_000).map(|(tag, _)| tag), Some("long"));
+        assert!(poll(&mut requests, 60_000).is_none(), "each ends once");
+    }
+
+    #[test]
+    fn metadata_is_asked_for_until_somebody_answers_with_pauses_and_at_the_bootstrap_servers_in_turn() {
+        let (script, mut requests) = silent();
+        requests.cluster_mut().want(&"t".into());
+        script.hold_own(false);
+        poll(&mut requests, 0);
+        assert_eq!(requests.cluster().partition_count("t"), Some(1));
+        script.hold_own(true);
+        requests.refresh_metadata();
+        let mut asked = Vec::new();
+        let mut now = 0;
+        for _ in 0..4 {
+            poll(&mut requests, now);
+            let (id, to, request) = script.take().expect("it asks");
+            assert!(matches!(request, Request::Metadata(_)), "{request:?}");
+            asked.push(matches!(to, BrokerId::Bootstrap));
+            // Every other question is lost, the others are not answered in time.
+            match asked.len() % 2 {
+                0 => script.fail(id),
+                _ => now += 1_000,
+            }
+            poll(&mut requests, now);
+            assert_eq!(script.take(), None, "not at once");
+            now += 200;
+        }
+        assert_eq!(asked, [false, true, false, true]);
+    }
+}

@@ -357,7 +357,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
-    use crate::time::SystemClock;
+    use crate::time::{ManualClock, SystemClock, Timestamp};
 
     #[test]
     fn a_thread_that_is_built_anew_leaves_no_wakers_behind() {
@@ -377,5 +377,44 @@ mod tests {
         assert_eq!(Arc::strong_count(&woken), 5, "what the clients before had is gone");
         shared.wake();
         assert_eq!(woken.load(Ordering::SeqCst), 4);
+    }
+
+    fn shared(threads: usize) -> Shared {
+        let nowhere: Connect = Box::new(|| Err(Error::new(ErrorKind::Io, "nowhere")));
+        let shared = Shared::new(nowhere, Arc::new(ManualClock::starting_at(Timestamp(0))));
+        shared.lifecycle.start().expect("is new");
+        shared.expect_threads(threads);
+        shared
+    }
+
+    #[test]
+    fn an_application_runs_while_all_its_threads_do() {
+        let shared = shared(2);
+        for (running, expected) in [
+            (true, State::Rebalancing),
+            (true, State::Running),
+            (false, State::Rebalancing),
+            (true, State::Running),
+            (false, State::Rebalancing),
+            (false, State::Rebalancing),
+            (true, State::Rebalancing),
+        ] {
+            shared.report_running(running);
+            assert_eq!(shared.lifecycle.state(), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_failure_is_why_an_application_ended() {
+        let shared = shared(2);
+        shared.fail(&Error::new(ErrorKind::Corrupt, "the first"));
+        shared.fail(&Error::new(ErrorKind::Io, "the second"));
+        assert_eq!((shared.lifecycle.state(), shared.stopping()), (State::PendingError, Stop::Gracefully));
+        shared.thread_ended();
+        assert_eq!(shared.lifecycle.state(), State::PendingError, "one thread is left");
+        shared.thread_ended();
+        assert_eq!(shared.lifecycle.state(), State::Error);
+        let failure = shared.failure().expect("it failed");
+        assert_eq!((failure.kind(), failure.to_string().as_str()), (ErrorKind::Corrupt, "the first"));
     }
 }

@@ -288,3 +288,123 @@ fn wrong_config(wanted: &Wanted, key: &str, actual: &str, needed: &str) -> Error
     );
     Error::new(ErrorKind::InvalidTopology, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::client::admin::TopicConfig;
+    use crate::state::Stores;
+    use crate::testing::support::add_processor;
+    use crate::topology::{InternalTopic, SinkOptions, SourceOptions, TopologyBuilder};
+
+    /// A word on a topic's settings, `name=value` each, in order.
+    fn told(configs: &BTreeMap<String, String>) -> String {
+        let told: Vec<String> = configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        told.join(" ")
+    }
+
+    #[test]
+    fn settings_of_internal_topics_and_who_wins() {
+        let mut builder = TopologyBuilder::new();
+        let source = builder.add_source::<String, String>("source", &["in"], SourceOptions::default()).expect("is new");
+        let topic = InternalTopic { name: "by-name".into(), partitions: None };
+        builder.add_internal_topic(topic).expect("is new");
+        builder.add_sink::<String, String>("sink", "by-name", SinkOptions::default(), &[source]).expect("is new");
+        let again = SourceOptions::<String, String>::default();
+        let repartitioned = builder.add_source("repartitioned", &["by-name"], again).expect("is new");
+        let node = add_processor::<String, String>(&mut builder, "node", &[repartitioned], |_, _| Ok(()));
+        let node = node.expect("is new");
+        let hour = Duration::from_secs(3_600);
+        let own = BTreeMap::from([("segment.bytes".to_owned(), "7".to_owned())]);
+        let rows = Stores::in_memory_key_value::<String, String>("rows").with_logging_enabled(own).build();
+        let windows = Stores::in_memory_window::<String, String>("windows", hour, hour).build();
+        for spec in [rows, windows] {
+            let name = spec.name().to_owned();
+            builder.add_store(Arc::new(spec)).expect("is new");
+            builder.connect(node, &name).expect("is there");
+        }
+        let topology = builder.build().expect("is valid");
+        let settings = [("application.id", "app"), ("topic.segment.bytes", "9"), ("topic.segment.ms", "5")];
+        let config = StreamsConfig::from_settings(settings).expect("is valid");
+        let existing = BTreeMap::from([(Arc::from("in"), 3)]);
+        let counts = PartitionCounts::resolve(&topology, &existing).expect("fits");
+        let wanted = wanted(&topology, &config, &counts);
+        let told: Vec<String> = wanted
+            .iter()
+            .map(|topic| format!("{} {}: {}", topic.name, topic.partitions, told(&topic.configs)))
+            .collect();
+        let common = "message.timestamp.type=CreateTime";
+        assert_eq!(
+            told,
+            [
+                format!("app-by-name 3: cleanup.policy=delete {common} retention.ms=-1 segment.bytes=9 segment.ms=5"),
+                format!("app-rows-changelog 3: cleanup.policy=compact {common} segment.bytes=7 segment.ms=5"),
+                format!(
+                    "app-windows-changelog 3: cleanup.policy=compact,delete {common} retention.ms=90000000 \
+                     segment.bytes=9 segment.ms=5"
+                ),
+            ]
+        );
+    }
+
+    fn check(needed: &str, retention_min_ms: Option<i64>, policy: &str, retention_ms: &str) -> Result<()> {
+        let configs = BTreeMap::from([("cleanup.policy".to_owned(), needed.to_owned())]);
+        let wanted = Wanted { name: "t".to_owned(), partitions: 1, configs, retention_min_ms };
+        let config = |value: &str| TopicConfig { value: Some(value.to_owned()), is_set_on_topic: true };
+        let actual = [("cleanup.policy", policy), ("retention.ms", retention_ms)];
+        let actual = actual.map(|(name, value)| (name.to_owned(), config(value)));
+        check_config(&wanted, &TopicConfigs(BTreeMap::from(actual)))
+    }
+
+    /// Row B50.
+    #[rstest]
+    #[case::changelog("compact", None, "compact", "5", None)]
+    #[case::changelog_that_deletes(
+        "compact",
+        None,
+        "compact, delete",
+        "-1",
+        Some("cleanup.policy=compact, delete, and needs compact")
+    )]
+    #[case::repartition("delete", None, "delete", "5", None)]
+    #[case::repartition_that_compacts(
+        "delete",
+        None,
+        "compact",
+        "-1",
+        Some("cleanup.policy=compact, and needs delete")
+    )]
+    #[case::windows("compact,delete", Some(100), "compact,delete", "100", None)]
+    #[case::windows_kept_for_ever("compact,delete", Some(100), "compact,delete", "-1", None)]
+    #[case::windows_that_only_compact("compact,delete", Some(100), "compact", "5", None)]
+    #[case::windows_deleted_too_early(
+        "compact,delete",
+        Some(100),
+        "delete",
+        "99",
+        Some("retention.ms=99, and needs at least 100")
+    )]
+    fn a_topic_that_exists_fits_or_is_refused(
+        #[case] needed: &str,
+        #[case] retention_min_ms: Option<i64>,
+        #[case] policy: &str,
+        #[case] retention_ms: &str,
+        #[case] refusal: Option<&str>,
+    ) {
+        match (check(needed, retention_min_ms, policy, retention_ms), refusal) {
+            (Ok(()), None) => {}
+            (Err(error), Some(refusal)) => {
+                assert_eq!(error.kind().exit_code(), 2);
+                assert!(
+                    error.to_string().starts_with(&format!("existing internal topic t has {refusal}: ")),
+                    "{error}"
+                );
+            }
+            (outcome, expected) => panic!("{outcome:?}, expected {expected:?}"),
+        }
+    }
+}

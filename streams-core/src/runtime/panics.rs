@@ -62,5 +62,6 @@ mod tests {
             assert!(error.to_string().ends_with(expected), "{error}");
         }
         assert_eq!(catch(|| Ok(3)).expect("nothing happened"), 3);
+        assert!(!CATCHING.get(), "panics elsewhere are somebody else's again");
     }
 }

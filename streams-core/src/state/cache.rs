@@ -395,4 +395,60 @@ mod tests {
         cache.scan((std::ops::Bound::Unbounded, std::ops::Bound::Unbounded), Direction::Forward, &mut rows);
         assert_eq!(rows.iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>(), [b"a".to_vec(), b"c".to_vec()]);
     }
+
+    /// The victim is the row that was used longest ago, which need not be the one written longest ago.
+    #[test]
+    fn the_victim_goes_before_rows_that_were_written_earlier() {
+        let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
+        put(&mut cache, &[("a", Some("1")), ("b", Some("2"))]);
+        assert!(cache.touch(b"a").is_some());
+        put(&mut cache, &[("c", Some("3"))]);
+        assert!(cache.evict_clean());
+        drain(
+            &mut cache,
+            expect![[r#"
+            b = Some("2") @ 1
+            a = Some("1") @ 0
+            c = Some("3") @ 0
+        "#]],
+        );
+        assert!(!cache.evict_clean());
+        assert_eq!((cache.touch(b"b"), cache.touch(b"a").is_some()), (None, true));
+    }
+
+    #[test]
+    fn rows_count_by_their_size_now() {
+        let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
+        let long = "x".repeat(2 * ROW_OVERHEAD_BYTES);
+        put(&mut cache, &[("a", Some("1"))]);
+        let before = cache.bytes();
+        put(&mut cache, &[("a", Some(&long))]);
+        assert!(cache.is_over_budget(), "{} bytes", cache.bytes());
+        put(&mut cache, &[("a", Some("1"))]);
+        put(&mut cache, &[("b", None)]);
+        assert!(cache.bytes() >= before + ROW_OVERHEAD_BYTES);
+        while let Some((index, _)) = cache.pop_dirty() {
+            cache.forget_deletion(index);
+        }
+        cache.set_budget(0);
+        assert!(!cache.evict_clean());
+        assert_eq!(cache.bytes(), 0, "nothing is left that would count");
+    }
+
+    #[test]
+    fn a_row_leaves_with_the_headers_of_its_last_write() {
+        let mut cache = Cache::new(usize::MAX);
+        let mut headers = Headers::new();
+        headers.push("trace", None);
+        for (value, headers) in [("1", None), ("2", Some(Box::new(headers))), ("3", None)] {
+            let expected = headers.is_some();
+            cache.put(b"a", Some(value.as_bytes()), Timestamp(1), headers.clone());
+            cache.put(b"b", Some(value.as_bytes()), Timestamp(1), headers);
+            if value == "2" {
+                continue;
+            }
+            let (_, row) = cache.pop_dirty().expect("it is dirty");
+            assert_eq!((row.key, row.headers.is_some()), (&b"a"[..], expected), "{value}");
+        }
+    }
 }

@@ -77,3 +77,26 @@ impl FlushedRows {
         self.next == self.rows.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_out_in_order_and_leave_nothing_behind() {
+        let mut queue = FlushedRows::default();
+        for round in 0..3_u8 {
+            for (key, value, old) in [(b"a", Some(&b"1"[..]), None), (b"b", None, Some(&b"old"[..]))] {
+                let mut row = DirtyRow { key, value, timestamp: Timestamp(i64::from(round)), headers: None };
+                queue.push(&mut row, old);
+            }
+            let first = queue.pop().expect("two are there");
+            assert_eq!((first.key, first.new, first.old), (&b"a"[..], Some(&b"1"[..]), None));
+            let second = queue.pop().expect("one is there");
+            assert_eq!((second.key, second.new, second.old), (&b"b"[..], None, Some(&b"old"[..])));
+            assert_eq!(second.timestamp, Timestamp(i64::from(round)));
+            assert!(queue.pop().is_none() && queue.is_empty());
+        }
+        assert_eq!((queue.rows.len(), queue.bytes.len()), (2, 6), "one round's worth");
+    }
+}

@@ -8,6 +8,8 @@ use std::time::Duration;
 use expect_test::{expect, Expect};
 use rstest::rstest;
 
+use super::layers::Layers;
+use super::schema::push_window_suffix;
 use super::*;
 use crate::ids::Offset;
 use crate::serde::{StringSerde, ValueAndTimestamp};
@@ -214,6 +216,8 @@ fn a_timestamped_row_logs_its_own_time(#[case] engine: EngineKind) {
     assert_eq!(store.get_into(&text("a"), &mut slot).unwrap(), Some(Timestamp(5)));
     store.put(&text("a"), &(slot + 1), Timestamp(6)).unwrap();
     assert_eq!(store.get(&text("a")).unwrap(), Some(ValueAndTimestamp::new(2, Timestamp(6))));
+    let present = store.put_if_absent(&text("a"), &9, Timestamp(7)).unwrap();
+    assert_eq!(present, Some(ValueAndTimestamp::new(2, Timestamp(6))), "and it is not written");
     store.delete(&text("a")).unwrap();
     assert_eq!(store.get(&text("a")).unwrap(), None);
     fixture.check_log(expect![[r#"
@@ -491,4 +495,120 @@ fn changelog_topics_are_configured_as_kafkas() {
     let own = std::collections::BTreeMap::from([(text("retention.ms"), text("5"))]);
     assert_eq!(configs(windows().with_logging_enabled(own).build())["retention.ms"], "5");
     assert!(windows().with_logging_disabled().build().changelog().is_none());
+}
+
+/// What a store on disk holds until the next commit is counted, as rows grow and shrink, and given back by the commit.
+#[cfg(feature = "rocksdb")]
+#[test]
+fn writes_since_the_last_commit_are_counted() {
+    let fixture = Fixture::new(plain(), EngineKind::RocksDb);
+    let any = fixture.open();
+    let store = any.handle::<KeyValueStore<String, String>>().unwrap();
+    assert_eq!(any.uncommitted_bytes(), 0);
+    store.put(&text("a"), &text("1")).unwrap();
+    let small = any.uncommitted_bytes();
+    store.put(&text("a"), &"x".repeat(5_000)).unwrap();
+    assert!(any.uncommitted_bytes() > small + 4_000, "{}", any.uncommitted_bytes());
+    store.put(&text("b"), &text("1")).unwrap();
+    store.delete(&text("b")).unwrap();
+    assert_eq!(store.approximate_num_entries(), 2, "a deletion is a row until it is committed");
+    any.commit(Some(Offset(3))).unwrap();
+    assert_eq!(any.uncommitted_bytes(), 0);
+    store.put(&text("a"), &text("1")).unwrap();
+    assert_eq!(any.uncommitted_bytes(), small);
+}
+
+/// The changelog has what the store drops, as in Kafka Streams.
+#[test]
+fn an_expired_write_is_dropped_and_logged() {
+    let fixture = Fixture::new(windows(), EngineKind::InMemory);
+    let any = fixture.open();
+    let store = any.handle::<TimestampedWindowStore<String, i64>>().unwrap();
+    store.put(&text("a"), &1, Timestamp(7), Timestamp(200_000)).unwrap();
+    // Two minutes before the latest window is a millisecond too early.
+    for (start, is_live) in [(80_001, true), (80_000, false)] {
+        store.put(&text("b"), &2, Timestamp(8), Timestamp(start)).unwrap();
+        assert_eq!(store.fetch(&text("b"), Timestamp(start)).unwrap().is_some(), is_live, "{start}");
+    }
+    assert_eq!(any.dropped_expired(), 1);
+    assert_eq!(fixture.log.0.take().len(), 3);
+}
+
+/// Segments go when all of their rows are past the retention, after commits and after restores.
+#[rstest]
+#[case::memory(EngineKind::InMemory)]
+#[cfg_attr(feature = "rocksdb", case::rocksdb(EngineKind::RocksDb))]
+fn expired_segments_are_dropped(#[case] engine: EngineKind) {
+    let fixture = Fixture::new(windows(), engine);
+    let open = |dir: &Path| fixture.spec.open(dir, EngineKind::InMemory).unwrap();
+    let log = Some(Rc::clone(&fixture.log) as Rc<dyn ChangelogSink>);
+    let mut layers = Layers::new(open(fixture.dir.path()), log, 0, Rc::clone(&fixture.time));
+    for minute in 0..20 {
+        let (start, mut key) = (Timestamp(minute * 60_000), Vec::new());
+        layers.window().unwrap().push_segment(&mut key, start);
+        key.push(b'a');
+        push_window_suffix(&mut key, start);
+        layers.put_window(&key, start, Some(&[0; 9])).unwrap();
+        layers.commit(None).unwrap();
+        assert!(layers.approximate_num_entries() <= 3, "minute {minute}: {}", layers.approximate_num_entries());
+    }
+    let other = tempfile::tempdir().unwrap();
+    let mut restoring = open(other.path());
+    for (offset, (key, value, timestamp)) in (0..).zip(&fixture.log.0.take()) {
+        let row = ChangelogRow { key, value: value.as_deref(), timestamp: *timestamp };
+        restoring.restore([row], Offset(offset)).unwrap();
+    }
+    assert!(restoring.engine.approximate_num_entries() <= 3, "{}", restoring.engine.approximate_num_entries());
+}
+
+/// What is late stays late when a store on disk is opened again.
+#[cfg(feature = "rocksdb")]
+#[test]
+fn a_window_store_that_is_opened_again_knows_its_time() {
+    let fixture = Fixture::new(windows(), EngineKind::RocksDb);
+    {
+        let any = fixture.open();
+        let store = any.handle::<TimestampedWindowStore<String, i64>>().unwrap();
+        store.put(&text("a"), &1, Timestamp(0), Timestamp(200_000)).unwrap();
+        any.commit(Some(Offset(0))).unwrap();
+        any.flush().unwrap();
+    }
+    let any = fixture.open();
+    assert_eq!(any.committed_offset(), Some(Offset(0)));
+    let store = any.handle::<TimestampedWindowStore<String, i64>>().unwrap();
+    store.put(&text("a"), &2, Timestamp(0), Timestamp(0)).unwrap();
+    assert_eq!(any.dropped_expired(), 1);
+    assert!(store.fetch(&text("a"), Timestamp(200_000)).unwrap().is_some());
+}
+
+/// The rows of a key lie between those of longer keys that begin with it and go on with zeros, as times do.
+#[rstest]
+#[case::memory(EngineKind::InMemory)]
+#[cfg_attr(feature = "rocksdb", case::rocksdb(EngineKind::RocksDb))]
+fn rows_of_longer_keys_are_not_those_of_a_key(#[case] engine: EngineKind) {
+    let fixture = Fixture::new(windows(), engine);
+    let store = fixture.open().handle::<TimestampedWindowStore<String, i64>>().unwrap();
+    for (key, value) in [("a", 1), ("a\0", 2), ("a\0\0", 3)] {
+        store.put(&text(key), &value, Timestamp(0), Timestamp(50_000)).unwrap();
+    }
+    for (key, value) in [("a", 1), ("a\0", 2), ("a\0\0", 3)] {
+        let found = rows(store.fetch_range(&text(key), Timestamp(0), Timestamp(60_000)).unwrap());
+        assert_eq!(found, [(Timestamp(50_000), ValueAndTimestamp::new(value, Timestamp(0)))], "{key:?}");
+    }
+}
+
+#[test]
+fn a_row_leaves_the_cache_with_its_own_headers() {
+    let fixture = Fixture::cached(counts(), EngineKind::InMemory, 1 << 20);
+    let store = fixture.open().handle::<TimestampedKeyValueStore<String, i64>>().unwrap();
+    store.set_flush_listener(FlushListener::New);
+    let mut headers = crate::Headers::new();
+    headers.push("trace", None);
+    for (key, headers) in [("a", &crate::Headers::new()), ("b", &headers), ("c", &crate::Headers::new())] {
+        store.set_next_headers(headers);
+        store.put(&text(key), &1, Timestamp(1)).unwrap();
+    }
+    store.flush_cache().unwrap();
+    let with_headers = drain(|slot| store.next_flushed(slot), |row| format!("{} {}", row.key, row.headers.len()));
+    assert_eq!(with_headers, "a 0\nb 1\nc 0\n");
 }

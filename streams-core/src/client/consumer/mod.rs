@@ -17,6 +17,8 @@ mod fetcher_tests;
 mod lookup;
 mod offsets;
 #[cfg(test)]
+mod offsets_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -28,7 +28,12 @@ struct Seen {
 
 impl Bench {
     fn new(settings: &[(&'static str, &'static str)]) -> Self {
-        let (script, transport) = Script::with_topics(&[("t", &[1, 2])]);
+        Self::led_by(&[1, 2], settings)
+    }
+
+    /// A producer to a topic whose partitions have these leaders.
+    fn led_by(leaders: &[i32], settings: &[(&'static str, &'static str)]) -> Self {
+        let (script, transport) = Script::with_topics(&[("t", leaders)]);
         let defaults = [("linger.ms", "0"), ("retry.backoff.ms", "100"), ("retry.backoff.max.ms", "100")];
         let settings = defaults.into_iter().chain(settings.iter().copied());
         let config = ProducerConfig::from_settings(settings).expect("valid settings");
@@ -210,6 +215,7 @@ fn an_answer_out_of_turn_counts_when_those_before_it_have_come() {
 #[test]
 fn a_lost_answer_is_repeated_with_the_same_bytes_and_a_duplicate_is_success() {
     let mut bench = Bench::new(&[]);
+    bench.begin(0);
     bench.send(0, "a");
     let lost = bench.seen();
     bench.script.fail(lost[0].id);
@@ -219,7 +225,8 @@ fn a_lost_answer_is_repeated_with_the_same_bytes_and_a_duplicate_is_success() {
     assert_eq!(again, [Seen { id: again[0].id, ..lost[0].clone() }]);
     bench.answer(&again[0], ErrorCode::DUPLICATE_SEQUENCE_NUMBER, -1);
     assert!(bench.producer.flushed().expect("no failure"));
-    bench.answer(&lost[0], ErrorCode::NONE, 0);
+    assert_eq!(bench.acked(0), Some(0), "where the duplicate is was not said, and what came before it stays known");
+    bench.answer(&lost[0], ErrorCode::NONE, 1);
     assert!(bench.producer.flushed().expect("a late answer changes nothing"));
 }
 
@@ -237,6 +244,7 @@ fn an_unanswered_request_is_repeated_after_its_time_and_given_up_after_the_deliv
         error.report().starts_with("send 1 records to t-0: not delivered within `delivery.timeout.ms` = 2500"),
         "{error:?}"
     );
+    assert_eq!(error.kind(), ErrorKind::Retriable, "whoever has the records may send them again");
     assert!(bench.producer.flushed().expect("reported once"));
 }
 
@@ -407,12 +415,14 @@ fn a_clock_that_is_set_forward_gives_no_batch_up() {
 #[test]
 fn without_idempotence_one_batch_is_on_its_way_so_that_order_holds() {
     let mut bench = Bench::new(&[("enable.idempotence", "false"), ("acks", "1")]);
-    bench.send(0, "0");
-    bench.send(0, "1");
-    let seen = bench.seen();
-    assert_eq!((values(&seen), seen[0].sequence), (vec!["0"], -1));
-    bench.answer(&seen[0], ErrorCode::NONE, 0);
-    assert_eq!(values(&bench.seen()), ["1"]);
+    for value in ["0", "1", "2"] {
+        bench.send(0, value);
+    }
+    for (offset, value) in (0..).zip(["0", "1", "2"]) {
+        let seen = bench.seen();
+        assert_eq!((values(&seen), seen[0].sequence), (vec![value], -1));
+        bench.answer(&seen[0], ErrorCode::NONE, offset);
+    }
 }
 
 /// B69: before anything is sent, with the size, the limit and the setting.
@@ -441,4 +451,177 @@ fn the_buffer_says_when_it_is_full_and_refuses_far_beyond() {
     bench.step();
     let error = bench.producer.flushed().expect_err("t has no partition 9");
     assert!(error.report().contains("to t-9: the topic has 2 partitions"), "{error:?}");
+}
+
+#[test]
+fn a_flush_ends_and_what_comes_after_it_lingers() {
+    let mut bench = Bench::new(&[("linger.ms", "50")]);
+    bench.send(0, "a");
+    bench.producer.begin_flush();
+    bench.step();
+    let flushed = bench.seen();
+    assert_eq!(values(&flushed), ["a"]);
+    bench.answer(&flushed[0], ErrorCode::NONE, 0);
+    bench.send(0, "b");
+    assert_eq!(bench.seen(), []);
+    assert_eq!(bench.producer.next_wakeup(bench.now), Duration::from_millis(50), "nobody has to look before");
+    bench.advance(20);
+    assert_eq!((bench.seen(), bench.producer.next_wakeup(bench.now)), (vec![], Duration::from_millis(30)));
+    bench.advance(30);
+    assert_eq!(values(&bench.seen()), ["b"]);
+}
+
+#[test]
+fn a_broker_has_only_so_many_requests_to_answer() {
+    let settings = [("max.in.flight.requests.per.connection", "2")];
+    let mut bench = Bench::led_by(&[1, 1, 1, 2], &settings);
+    for (partition, value) in [(0, "0"), (1, "1"), (2, "2"), (3, "other broker")] {
+        bench.send(partition, value);
+    }
+    let seen = bench.seen();
+    assert_eq!(values(&seen), ["0", "1", "other broker"]);
+    bench.answer(&seen[0], ErrorCode::NONE, 0);
+    assert_eq!(values(&bench.seen()), ["2"]);
+}
+
+#[test]
+fn batches_share_a_request_up_to_its_size() {
+    let value = "x".repeat(800);
+    for (size, requests) in [("1500", 2), ("1000000", 1)] {
+        let mut bench = Bench::led_by(&[1, 1], &[("linger.ms", "50"), ("max.request.size", size)]);
+        bench.send(0, &value);
+        bench.send(1, &value);
+        bench.advance(50);
+        let seen = bench.seen();
+        let mut ids: Vec<_> = seen.iter().map(|seen| seen.id).collect();
+        ids.dedup();
+        assert_eq!((seen.len(), ids.len()), (2, requests), "max.request.size={size}");
+    }
+}
+
+/// `retries` counts repeats, so there is one attempt more.
+#[test]
+fn a_batch_is_given_up_after_its_retries_each_after_a_pause() {
+    let mut bench = Bench::new(&[("retries", "2")]);
+    bench.send(0, "a");
+    for attempt in 1..=3 {
+        let seen = bench.seen();
+        assert_eq!(values(&seen), ["a"], "attempt {attempt}");
+        bench.answer(&seen[0], ErrorCode::REQUEST_TIMED_OUT, -1);
+        assert_eq!(bench.seen(), [], "not at once");
+        bench.advance(200);
+    }
+    let error = bench.producer.flushed().expect_err("there was no fourth attempt");
+    assert!(
+        error.report().contains("t-0: given up after 3 attempts: the broker answers REQUEST_TIMED_OUT"),
+        "{error:?}"
+    );
+    assert_eq!(error.kind(), ErrorKind::Retriable);
+}
+
+#[test]
+fn the_first_batch_of_a_new_epoch_goes_alone_in_partitions_that_lost_nothing_too() {
+    let mut bench = Bench::new(&[]);
+    bench.begin(0);
+    bench.begin(1);
+    bench.send(0, "bad");
+    let bad = bench.seen();
+    bench.answer(&bad[0], ErrorCode::MESSAGE_TOO_LARGE, -1);
+    bench.producer.flushed().expect_err("it was refused");
+    bench.send(1, "0");
+    bench.send(1, "1");
+    let first = bench.seen();
+    assert_eq!((values(&first), first[0].epoch, first[0].sequence), (vec!["0"], 1, 0));
+    bench.answer(&first[0], ErrorCode::NONE, 1);
+    assert_eq!(values(&bench.seen()), ["1"]);
+}
+
+/// A batch that nothing went wrong before has no excuse: a repeat would be refused for ever.
+#[test]
+fn a_batch_out_of_order_without_a_cause_is_a_failure() {
+    let mut bench = Bench::new(&[]);
+    bench.begin(0);
+    bench.send(0, "a");
+    let seen = bench.seen();
+    bench.answer(&seen[0], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    let error = bench.producer.flushed().expect_err("it is lost");
+    assert!(error.report().contains("t-0: the broker answers OUT_OF_ORDER_SEQUENCE_NUMBER"), "{error:?}");
+}
+
+#[test]
+fn a_broker_that_forgot_the_producer_gets_a_new_epoch() {
+    let mut bench = Bench::new(&[]);
+    bench.begin(0);
+    bench.send(0, "a");
+    let seen = bench.seen();
+    bench.answer(&seen[0], ErrorCode::UNKNOWN_PRODUCER_ID, -1);
+    bench.advance(200);
+    let again = bench.seen();
+    assert_eq!((values(&again), again[0].epoch, again[0].sequence), (vec!["a"], 1, 0));
+}
+
+#[rstest::rstest]
+#[case(ErrorCode::INVALID_PRODUCER_EPOCH, ErrorKind::Fenced)]
+#[case(ErrorCode::PRODUCER_FENCED, ErrorKind::Fenced)]
+#[case(ErrorCode::TOPIC_AUTHORIZATION_FAILED, ErrorKind::Refused)]
+fn what_a_refusal_means_and_that_it_gives_memory_back(#[case] code: ErrorCode, #[case] kind: ErrorKind) {
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "a");
+    let seen = bench.seen();
+    assert!(bench.producer.buffered_bytes() > 0);
+    bench.answer(&seen[0], code, -1);
+    assert_eq!(bench.producer.buffered_bytes(), 0);
+    let partition = TopicPartition::new("t", 0);
+    let error = bench.producer.send(&partition, None, Some(b"next"), Timestamp(5), Headers::none());
+    let error = error.expect_err("the next one tells of it");
+    assert_eq!(error.kind(), kind);
+    assert!(error.report().starts_with("send 1 records to t-0: the broker answers"), "{error:?}");
+    bench.send(0, "next");
+}
+
+#[test]
+fn an_answer_that_leaves_a_partition_out_acknowledges_nothing() {
+    let mut bench = Bench::new(&[]);
+    bench.send(0, "a");
+    let seen = bench.seen();
+    bench.script.answer(seen[0].id, ProduceResponse::default());
+    bench.step();
+    assert!(!bench.producer.flushed().expect("no failure"));
+    bench.advance(200);
+    assert_eq!(values(&bench.seen()), ["a"]);
+}
+
+#[test]
+fn headers_count_for_the_size_of_a_record() {
+    let mut bench = Bench::new(&[("max.request.size", "100")]);
+    let mut headers = Headers::new();
+    headers.push("trace", Some(vec![0; 200].into()));
+    let error = bench.producer.send(&TopicPartition::new("t", 0), None, Some(b"v"), Timestamp(0), &headers);
+    assert!(error.expect_err("too large").to_string().contains("`max.request.size`"));
+}
+
+/// An answer that is lost may have been given: the question for the next epoch has to be the same again.
+#[test]
+fn a_new_epoch_is_asked_for_again_with_the_old_one_after_a_pause() {
+    let mut bench = Bench::new(&[]);
+    bench.begin(0);
+    bench.send(0, "bad");
+    let bad = bench.seen();
+    bench.script.hold_own(true);
+    bench.answer(&bad[0], ErrorCode::MESSAGE_TOO_LARGE, -1);
+    for _ in 0..2 {
+        let asked = bench.script.take();
+        let Some((id, _, Request::InitProducerId(request))) = asked else { panic!("unexpected {asked:?}") };
+        assert_eq!((request.producer_id, request.producer_epoch), (7, 0));
+        bench.script.fail(id);
+        bench.step();
+        assert_eq!(bench.script.take(), None, "not at once");
+        bench.advance(200);
+    }
+}
+
+#[test]
+fn sequence_numbers_wrap_to_zero() {
+    assert_eq!(batch::sequence_after(i32::MAX, 1), 0);
+    assert_eq!(batch::sequence_after(i32::MAX - 1, 3), 1);
 }

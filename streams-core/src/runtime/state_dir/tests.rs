@@ -129,9 +129,11 @@ fn directories_of_tasks_that_are_no_longer_ours_go_after_a_delay() {
         let found = fs::metadata(root.join(name)).expect("is there");
         Timestamp(found.mtime() * 1_000 + found.mtime_nsec() / 1_000_000)
     };
-    let (delay, newest) = (Duration::from_secs(60), modified("0_1").max(modified("7_0")));
+    // They need not have been made in the same millisecond.
+    let (one, other) = (modified("0_1"), modified("7_0"));
+    let (delay, oldest, newest) = (Duration::from_secs(60), one.min(other), one.max(other));
     let keep = [task(0, 0)].into_iter().collect();
-    assert_eq!(state.clean(newest + delay - Duration::from_millis(1), delay, &keep).expect("reads"), []);
+    assert_eq!(state.clean(oldest + delay - Duration::from_millis(1), delay, &keep).expect("reads"), []);
     let deleted = state.clean(newest + delay, delay, &keep).expect("deletes");
     assert_eq!(deleted, [task(0, 1), task(7, 0)]);
     let mut left: Vec<_> = fs::read_dir(&root).expect("reads").flatten().map(|entry| entry.file_name()).collect();

@@ -12,11 +12,11 @@ use rstest::rstest;
 use super::{ActiveTask, PartitionMetadata, TaskOptions};
 use crate::error::{ErrorKind, Result};
 use crate::ids::{Offset, Partition, TopicPartition};
-use crate::processor::{RecordCollector, SinkTopic};
+use crate::processor::{Context, Processor, Punctuation, PunctuationType, RecordCollector, SinkTopic};
 use crate::protocol::batch::{BatchBuilder, BatchOptions, Compression, ControlRecord, ControlType};
-use crate::record::Headers;
+use crate::record::{Headers, Record};
 use crate::serde::{Serde, SerdeRef};
-use crate::testing::support::add_processor;
+use crate::testing::support::{add_processor, add_processor_with};
 use crate::time::Timestamp;
 use crate::topology::{SinkOptions, SourceOptions, TopologyBuilder};
 
@@ -243,6 +243,146 @@ fn batches_are_read_from_a_position_with_their_headers(#[case] compression: Comp
     assert_eq!(lines.take(), "h1@2,trace=Some(\"h1\") x@3 y@5");
     assert_eq!(task.buffered(), 0);
     assert_eq!(committed(&mut task), ["a-3 15 7"]);
+}
+
+/// Compaction takes records and leaves offsets; a marker has an offset and no record.
+#[rstest]
+#[case::the_last_record_is_compacted_away(5, false, "a-3 16 2")]
+#[case::a_marker_is_last(1, true, "a-3 13 2")]
+fn offsets_without_a_record_are_passed(
+    #[case] last_offset_delta: i32,
+    #[case] is_followed: bool,
+    #[case] expected: &str,
+) {
+    let (mut task, _) = task(&["a"], &options());
+    let mut fetched = batch(10, "x@1 y@2", Compression::None);
+    fetched[23..27].copy_from_slice(&last_offset_delta.to_be_bytes());
+    if is_followed {
+        let mut control = BatchBuilder::default();
+        let marker = ControlRecord { control_type: ControlType::Commit, coordinator_epoch: 0 };
+        let at = fetched.len();
+        fetched.extend_from_slice(marker.build(&mut control, 1, 0, Timestamp(4)).unwrap());
+        fetched[at..at + 8].copy_from_slice(&12_i64.to_be_bytes());
+    }
+    task.add_records(&partition("a"), &Bytes::from(fetched)).unwrap();
+    assert_eq!(task.process(10, Timestamp(0)).unwrap(), 2);
+    assert_eq!(committed(&mut task), [expected]);
+}
+
+#[test]
+fn the_epoch_of_the_last_batch_and_the_latest_time_are_committed() {
+    let (mut task, _) = task(&["a"], &options());
+    let mut fetched = Vec::new();
+    for (base_offset, epoch, records) in [(0_i64, 4_i32, "x@1"), (1, 6, "y@9 late@3")] {
+        let mut batch = batch(base_offset, records, Compression::None);
+        batch[12..16].copy_from_slice(&epoch.to_be_bytes());
+        fetched.extend_from_slice(&batch);
+    }
+    task.add_records(&partition("a"), &Bytes::from(fetched)).unwrap();
+    assert_eq!(task.process(10, Timestamp(0)).unwrap(), 3);
+    assert_eq!(task.prepare_commit().unwrap()[0].leader_epoch, 6);
+    assert_eq!(committed(&mut task), ["a-3 3 9"]);
+}
+
+/// What is buffered comes before the gap, so it is processed first.
+#[test]
+fn a_gap_is_left_when_nothing_waits_before_it() {
+    let (mut task, lines) = task(&["a"], &options());
+    add(&mut task, "a", 0, "x@1 y@2");
+    assert!(!task.leave_gap(&partition("a"), Offset(10)).unwrap());
+    assert_eq!(task.process(10, Timestamp(0)).unwrap(), 2);
+    assert!(task.leave_gap(&partition("a"), Offset(10)).unwrap());
+    add(&mut task, "a", 8, "lost@3 lost@4 z@5");
+    assert_eq!(task.process(10, Timestamp(0)).unwrap(), 1);
+    assert_eq!(lines.take(), "x@1 y@2 z@5");
+}
+
+/// Forgets what it had; what it counted goes with it.
+#[test]
+fn a_seek_forgets_what_is_buffered() {
+    let (mut task, lines) = task(&["a"], &options());
+    add(&mut task, "a", 0, "x@1 y@2");
+    task.seek(&partition("a"), Offset(5), "").unwrap();
+    assert_eq!((task.buffered(), task.process(10, Timestamp(0)).unwrap()), (0, 0));
+    add(&mut task, "a", 5, "z@3");
+    assert_eq!((task.buffered(), task.process(10, Timestamp(0)).unwrap()), (1, 1));
+    assert_eq!(lines.take(), "z@3");
+}
+
+/// Each wait is as long as the setting says, however long one before it was.
+#[rstest]
+#[case::a_record_came_meanwhile(&[("b 0", 0, 0), ("b 0", 60, 1), ("", 70, 1), ("", 150, 1), ("", 170, 2)])]
+#[case::records_were_on_their_way(&[("b 0", 0, 0), ("b 3", 60, 0), ("b 0", 70, 0), ("", 150, 0), ("", 170, 1)])]
+fn idling_begins_anew(#[case] steps: &[(&str, i64, usize)]) {
+    let max_task_idle = Some(Duration::from_millis(100));
+    let (mut task, _) = task(&["a", "b"], &TaskOptions { max_task_idle, ..options() });
+    set_lags(&mut task, Some(0));
+    add(&mut task, "a", 0, "a1@5 a2@6");
+    let mut processed = 0;
+    let mut next = 0;
+    for (what, now, expected) in steps {
+        if let Some(lag) = what.strip_prefix("b ") {
+            task.set_lag(&partition("b"), Some(lag.parse().unwrap())).unwrap();
+        }
+        if *now == 60 && *expected == 1 {
+            add(&mut task, "b", next, "b@1");
+            next += 1;
+        }
+        processed += task.process(1, Timestamp(*now)).unwrap();
+        assert_eq!(processed, *expected, "at {now}");
+    }
+}
+
+/// Ticks with the wall clock and writes down what time it is when a record comes.
+struct Ticking(Arc<std::sync::atomic::AtomicI64>);
+
+impl Processor<(), String> for Ticking {
+    type KOut = ();
+    type VOut = String;
+
+    fn init(&mut self, cx: &mut Context<'_, (), String>) -> Result<()> {
+        cx.schedule(Duration::from_millis(100), PunctuationType::WallClockTime);
+        Ok(())
+    }
+
+    fn process(&mut self, _: Record<'_, (), String>, cx: &mut Context<'_, (), String>) -> Result<()> {
+        self.0.store(cx.current_system_time().0, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn punctuate(&mut self, tick: Punctuation, cx: &mut Context<'_, (), String>) -> Result<()> {
+        let value = "tick".to_owned();
+        cx.forward(Record::new(&(), &value, tick.timestamp))
+    }
+}
+
+#[test]
+fn the_wall_clock_is_that_of_the_step_and_what_a_tick_does_is_committed() {
+    let mut builder = TopologyBuilder::new();
+    let source = builder.add_source::<(), String>("a", &["a"], SourceOptions::default()).unwrap();
+    let seen = Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let shared = Arc::clone(&seen);
+    let ticking =
+        add_processor_with(&mut builder, "ticking", &[source], move |_, _| Ok(Ticking(Arc::clone(&shared)))).unwrap();
+    builder.add_sink::<(), String>("sink", "out", SinkOptions::default(), &[ticking]).unwrap();
+    let topology = builder.build().unwrap();
+    let lines = Lines::default();
+    let (part, collector) = (&topology.subtopologies()[0], Box::new(lines.clone()));
+    let mut task = ActiveTask::new(&topology, part, Partition(3), &options(), collector, Vec::new(), &|_| 4).unwrap();
+    task.init(Timestamp(1_000)).unwrap();
+    add(&mut task, "a", 0, "x@1");
+    assert_eq!(task.process(1, Timestamp(1_050)).unwrap(), 1);
+    assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 1_050);
+    assert_eq!((committed(&mut task).len(), task.is_commit_needed()), (1, false));
+
+    assert_eq!(task.next_punctuation(), Some(Timestamp(1_100)));
+    assert!(!task.punctuate(Timestamp(1_099)).unwrap());
+    assert!(!task.is_commit_needed());
+    assert!(task.punctuate(Timestamp(1_100)).unwrap());
+    assert_eq!(lines.take(), "tick@1100");
+    assert!(task.is_commit_needed(), "stores may have changed");
+    assert!(committed(&mut task).is_empty(), "no offset moved");
+    assert!(!task.is_commit_needed());
 }
 
 #[test]

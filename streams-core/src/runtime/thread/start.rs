@@ -168,3 +168,59 @@ impl StreamThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::StreamsConfig;
+    use crate::runtime::assignment::{assign, tasks};
+    use crate::runtime::handlers::Handlers;
+    use crate::runtime::internal_topics::Prepared;
+    use crate::runtime::partitions::PartitionCounts;
+    use crate::state::Stores;
+    use crate::testing::support::add_processor;
+    use crate::topology::{SourceOptions, TopologyBuilder};
+
+    /// What each cached store of the first thread gets, and what all its stores may hold, of 24,000 bytes each. There are
+    /// four tasks, with two cached stores and one that is not.
+    #[rstest]
+    #[case(1, 3_000, 24_000)]
+    #[case(2, 3_000, 12_000)]
+    #[case(4, 3_000, 6_000)]
+    #[case::threads_without_tasks_count(8, 1_500, 3_000)]
+    fn memory_is_divided_by_threads_and_stores(
+        #[case] threads: usize,
+        #[case] cache_bytes: usize,
+        #[case] uncommitted_bytes: usize,
+    ) {
+        let mut builder = TopologyBuilder::new();
+        let source = builder.add_source::<String, String>("in", &["in"], SourceOptions::default()).expect("is new");
+        let node = add_processor::<String, String>(&mut builder, "node", &[source], |_, _| Ok(())).expect("is new");
+        for (name, is_cached) in [("a", true), ("b", true), ("c", false)] {
+            let store = Stores::in_memory_key_value::<String, String>(name);
+            let store = if is_cached { store.with_caching_enabled() } else { store };
+            builder.add_store(Arc::new(store.build())).expect("is new");
+            builder.connect(node, name).expect("is there");
+        }
+        let topology = builder.build().expect("is valid");
+        let number = threads.to_string();
+        let settings = [
+            ("application.id", "app"),
+            ("num.stream.threads", &number),
+            ("statestore.cache.max.bytes", "24000"),
+            ("statestore.uncommitted.max.bytes", "24000"),
+        ];
+        let config = StreamsConfig::from_settings(settings).expect("is valid");
+        let existing = BTreeMap::from([(Arc::from("in"), 4)]);
+        let counts = PartitionCounts::resolve(&topology, &existing).expect("fits");
+        let assigned = assign(tasks(&topology, "app", &counts), threads).swap_remove(0);
+        let (handlers, prepared) = (Handlers::from_config(&config.runtime), Prepared { counts, ids: BTreeMap::new() });
+        let plan = Plan::new(topology, config, handlers, None, None, &prepared);
+        assert_eq!(cache_bytes_max(&plan, &assigned), cache_bytes);
+        assert_eq!(uncommitted_bytes_max(&plan), uncommitted_bytes);
+    }
+}
