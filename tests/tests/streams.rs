@@ -2,12 +2,16 @@
 
 mod streams {
     mod changes;
+    mod commits;
     mod end_to_end;
     mod failures;
     mod harness;
+    mod inputs;
     mod lifecycle;
     mod logs;
+    mod lost_answers;
     mod lost_end;
+    mod meddler;
     mod origin;
     mod outputs;
     mod production;

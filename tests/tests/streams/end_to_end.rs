@@ -113,6 +113,38 @@ fn what_is_committed_of_a_repartition_topic_is_deleted() {
         starts.iter().any(|(_, start)| start.as_ref().is_ok_and(|start| *start == Offset(3)))
     });
     close(&streams);
+    let input = [(TopicPartition::new("lines", 0), OffsetSpec::Earliest)];
+    let starts = admin.list_offsets(&input).expect("the broker answers");
+    assert_eq!(starts[0].1, Ok(Offset(0)), "an input is not the application's to delete");
+}
+
+/// Windows on disk, too, are there again after a restart, and restored where they are not.
+#[rstest]
+#[case::in_memory("in_memory")]
+#[cfg_attr(feature = "rocksdb", case::on_disk("rocksDB"))]
+fn windows_are_counted_through_restarts(#[case] engine: &str) {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    let topology = || {
+        let builder = StreamsBuilder::new();
+        let windows = TimeWindows::of_size_and_grace(secs(60), hours(1));
+        let grouped = builder.stream::<String, String>("in").group_by_key().windowed_by(windows);
+        let counts = grouped.count_with(Materialized::named("windows")).to_stream().drop_tombstones();
+        counts.select_key(|windowed, _| windowed.key.clone()).to("out");
+        builder.build().expect("is valid")
+    };
+    for count in 1..=3 {
+        let is_wiped = count == 3;
+        cluster.produce("in", 0, &[("a", ""), ("b", "")]);
+        let streams = cluster.streams(topology(), &[("dsl.store.type", engine)]);
+        if is_wiped {
+            streams.cleanup().expect("is not started");
+        }
+        run(&streams);
+        cluster.expect_latest("out", 1, &[("a", count), ("b", count)]);
+        close(&streams);
+        let is_restored = streams.metrics().total().records_restored > 0;
+        assert_eq!(is_restored, count > 1 && (is_wiped || engine == "in_memory"), "run {count}");
+    }
 }
 
 #[test]

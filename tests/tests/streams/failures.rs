@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use streams_core::client::admin::NewTopic;
 use streams_core::runtime::{KafkaStreams, State, UncaughtExceptionResponse};
@@ -96,10 +96,18 @@ fn a_thread_that_is_replaced_goes_on_from_the_last_commit() {
         UncaughtExceptionResponse::ReplaceThread
     };
     streams.set_uncaught_exception_handler(handler).expect("is not started");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&heard);
+    let listener = move |new: State, _| into.lock().expect("not poisoned").push(new.to_string());
+    streams.set_state_listener(listener).expect("is not started");
     streams.start().expect("starts");
     let records = cluster.read("out", 1, |records| records.iter().any(|record| record.value.as_deref() == Some(b"2")));
     close(&streams);
     assert_eq!(failures.load(Ordering::SeqCst), 1);
+    let mut heard = heard.lock().expect("not poisoned").clone();
+    heard.dedup();
+    // Without its thread it does not run.
+    assert_eq!(heard, ["REBALANCING", "RUNNING", "REBALANCING", "RUNNING", "PENDING_SHUTDOWN", "NOT_RUNNING"]);
     assert_eq!(records.iter().filter(|record| record.value.as_deref() == Some(b"2")).count(), 1);
 }
 

@@ -18,6 +18,8 @@ use streams_core::runtime::{KafkaStreams, State};
 use streams_core::topology::Topology;
 use streams_core::{Clock, Headers, ManualClock, Offset, Result, SystemClock, Timestamp, TopicPartition};
 
+use super::meddler::{Meddled, Meddler, Unchanged};
+
 /// No wait is longer: what has not happened by then does not happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -109,6 +111,25 @@ impl Cluster {
         KafkaStreams::new(topology, self.config(settings), self.connect()).expect("is valid")
     }
 
+    /// The same over connections that a test meddles with, and under a clock of its own if there is one.
+    pub(super) fn meddled(
+        &self,
+        topology: Topology,
+        settings: &[(&str, &str)],
+        meddler: &Arc<impl Meddler>,
+        clock: Option<&ManualClock>,
+    ) -> KafkaStreams {
+        let (connect, meddler) = (self.connect(), Arc::clone(meddler));
+        let connect = move || -> Result<Box<dyn Transport>> {
+            Ok(Box::new(Meddled::new(connect()?, Arc::clone(&meddler) as Arc<dyn Meddler>)))
+        };
+        let clock: Arc<dyn Clock> = match clock {
+            Some(clock) => Arc::new(clock.clone()),
+            None => Arc::new(SystemClock),
+        };
+        KafkaStreams::with_clock(topology, self.config(settings), connect, clock).expect("is valid")
+    }
+
     pub(super) fn config(&self, settings: &[(&str, &str)]) -> StreamsConfig {
         let dir = self.dir.path().to_str().expect("is text");
         let defaults = [
@@ -128,12 +149,17 @@ impl Cluster {
 
     /// Writes records to a partition, a millisecond apart.
     pub(super) fn produce(&self, topic: &str, partition: i32, records: &[(&str, &str)]) {
+        self.produce_at(topic, partition, 1_000, records);
+    }
+
+    /// The same from a time on, in milliseconds.
+    pub(super) fn produce_at(&self, topic: &str, partition: i32, time: i64, records: &[(&str, &str)]) {
         let mut producer = Producer::new(ProducerConfig::default(), self.transport(), 2).expect("is valid");
         // The producer takes the time of what is sent from its last poll.
         producer.poll(SystemClock.now(), Duration::ZERO).expect("is open");
         let to = TopicPartition::new(topic, partition);
         for (index, (key, value)) in records.iter().enumerate() {
-            let time = Timestamp(1_000 + i64::try_from(index).expect("small"));
+            let time = Timestamp(time + i64::try_from(index).expect("small"));
             let sent = producer.send(&to, Some(key.as_bytes()), Some(value.as_bytes()), time, Headers::none());
             sent.expect("is taken");
         }
@@ -174,6 +200,12 @@ impl Cluster {
         ends[0].1 == Ok(Offset(0))
     }
 
+    /// How many records were ever written to a partition.
+    pub(super) fn end(&self, topic: &str, partition: i32) -> i64 {
+        let ends = self.admin().list_offsets(&[(TopicPartition::new(topic, partition), OffsetSpec::Latest)]);
+        ends.expect("the broker answers")[0].1.as_ref().expect("is there").0
+    }
+
     /// What the group `app` has committed for a partition.
     pub(super) fn committed(&self, partition: &TopicPartition) -> Option<Offset> {
         let config = ConsumerConfig::from_settings([("group.id", "app")]).expect("is valid");
@@ -191,10 +223,19 @@ pub(super) struct Hurried {
 
 impl Hurried {
     pub(super) fn run(cluster: &Cluster, topology: Topology, settings: &[(&str, &str)]) -> Self {
+        Self::meddled(cluster, topology, settings, &Arc::new(Unchanged))
+    }
+
+    /// The same over connections that a test meddles with.
+    pub(super) fn meddled(
+        cluster: &Cluster,
+        topology: Topology,
+        settings: &[(&str, &str)],
+        meddler: &Arc<impl Meddler>,
+    ) -> Self {
         let clock = ManualClock::starting_at(SystemClock.now());
-        let config = cluster.config(settings);
-        let streams = KafkaStreams::with_clock(topology, config, cluster.connect(), Arc::new(clock.clone()));
-        let hurried = Self { streams: streams.expect("is valid"), clock };
+        let streams = cluster.meddled(topology, settings, meddler, Some(&clock));
+        let hurried = Self { streams, clock };
         hurried.streams.start().expect("starts");
         hurried.until("RUNNING", |streams| streams.state() == State::Running);
         hurried

@@ -78,3 +78,34 @@ fn an_application_that_was_never_started_closes_at_once() {
     close(&streams);
     assert_eq!(streams.wait_until_ended(PATIENCE), State::NotRunning);
 }
+
+/// Says when it is closed.
+struct Closing(Arc<Mutex<Vec<String>>>);
+
+impl Processor<String, String> for Closing {
+    type KOut = String;
+    type VOut = String;
+
+    fn process(&mut self, record: Record<'_, String, String>, cx: &mut Context<'_, String, String>) -> Result<()> {
+        cx.forward(record)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.0.lock().expect("not poisoned").push("closed".to_owned());
+        Ok(())
+    }
+}
+
+#[test]
+fn processors_are_closed_once_by_a_close() {
+    let cluster = Cluster::new(Over::Process, &[("in", 2), ("out", 1)]);
+    let closed = Arc::new(Mutex::new(Vec::new()));
+    let (shared, builder) = (Arc::clone(&closed), StreamsBuilder::new());
+    builder.stream::<String, String>("in").process(move || Closing(Arc::clone(&shared))).to("out");
+    let streams = cluster.streams(builder.build().expect("is valid"), &[]);
+    run(&streams);
+    assert_eq!(*closed.lock().expect("not poisoned"), [""; 0]);
+    close(&streams);
+    drop(streams);
+    assert_eq!(*closed.lock().expect("not poisoned"), ["closed", "closed"], "one for each task");
+}

@@ -7,20 +7,19 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 #[cfg(feature = "rocksdb")]
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::time::Duration;
 
 use rstest::rstest;
 use streams_core::client::admin::{Admin, OffsetSpec};
-use streams_core::runtime::StateRestoreListener;
+use streams_core::runtime::{KafkaStreams, State, StateRestoreListener};
 use streams_core::topology::Topology;
-#[cfg(feature = "rocksdb")]
-use streams_core::ErrorKind;
-use streams_core::{Offset, TopicPartition};
+use streams_core::{Clock, ManualClock, Offset, SystemClock, TopicPartition};
 use streams_dsl::prelude::*;
 
+use super::harness::{close, run, Cluster, Over, PATIENCE};
 #[cfg(feature = "rocksdb")]
-use super::harness::failure;
-use super::harness::{close, run, Cluster, Over};
+use super::harness::{eventually, failure};
 
 /// Counts of keys, with a changelog whose head may be deleted.
 fn counts(is_logged: bool) -> Topology {
@@ -142,6 +141,152 @@ fn a_store_on_disk_whose_next_record_was_deleted_is_wiped() {
     count(&cluster, "rocksDB", &[("a", 1), ("b", 1), ("c", 1), ("d", 3), ("e", 3)]);
 }
 
+/// What was restored is as good as what was written: it is not read again.
+#[cfg(feature = "rocksdb")]
+#[test]
+fn a_store_on_disk_is_restored_once() {
+    let cluster = cluster();
+    // All in one batch of the changelog.
+    let settings = [("dsl.store.type", "rocksDB"), ("statestore.cache.max.bytes", "0"), ("linger.ms", "50")];
+    let mut restored = Vec::new();
+    for round in 0..3 {
+        let streams = cluster.streams(counts(true), &settings);
+        if round == 0 {
+            cluster.produce("in", 0, &KEYS);
+        }
+        run(&streams);
+        eventually("the commit", || cluster.committed(&TopicPartition::new("in", 0)) == Some(Offset(5)));
+        close(&streams);
+        restored.push(streams.metrics().total().records_restored);
+        if round == 0 {
+            streams.cleanup().expect("is closed");
+        }
+    }
+    assert_eq!(restored, [0, 5, 0]);
+}
+
+/// Values of a key, one behind the other, with a store that is not cached; `del` deletes. A second store counts some.
+fn joined() -> Topology {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, String>("in");
+    let some = stream.filter(|_, value| value == "x").group_by_key();
+    some.count_with(Materialized::named("counts").caching_disabled());
+    let join = |_: &String, value: &String, all: &mut Option<String>| {
+        *all = (value != "del").then(|| format!("{}{value}", all.as_deref().unwrap_or_default()));
+    };
+    let all = stream.group_by_key().aggregate_with(Materialized::named("all").caching_disabled(), || None, join);
+    all.to_stream().map_values(|value| value.clone().flatten()).to("out");
+    builder.build().expect("is valid")
+}
+
+/// Deletions are restored as deletions, and rows with their times; a task begins when all its stores are restored,
+/// however different their changelogs are.
+#[rstest]
+#[case::in_memory("in_memory")]
+#[cfg_attr(feature = "rocksdb", case::on_disk("rocksDB"))]
+fn a_restored_task_is_what_it_was(#[case] engine: &str) {
+    let cluster = cluster();
+    let settings =
+        [("dsl.store.type", engine), ("producer.batch.size", "1"), ("restore.consumer.max.partition.fetch.bytes", "1")];
+    let rounds: [&[(&str, &str)]; 2] = [&[("a", "x"), ("b", "x"), ("a", "del"), ("b", "y")], &[("a", "z"), ("b", "z")]];
+    let mut count = 0;
+    for (time, records) in (0..2).rev().map(|round| round * 5_000).zip(rounds) {
+        count += records.len();
+        cluster.produce_at("in", 0, time, records);
+        let streams = cluster.streams(joined(), &settings);
+        run(&streams);
+        cluster.read("out", 1, |records| records.len() >= count);
+        close(&streams);
+        // Only the changelogs are left.
+        streams.cleanup().expect("is closed");
+    }
+    let records = cluster.read("out", 1, |records| records.len() >= count);
+    let last: Vec<String> = records[4..]
+        .iter()
+        .map(|record| {
+            let text = |bytes: &Option<_>| bytes.as_deref().map(String::from_utf8_lossy).map(String::from);
+            format!("{:?} = {:?} @ {}", text(&record.key), text(&record.value), record.timestamp)
+        })
+        .collect();
+    // An update has the later time of the row and the record; the deleted row has none any more.
+    assert_eq!(last, [r#"Some("a") = Some("z") @ 0"#, r#"Some("b") = Some("xyz") @ 5003"#]);
+}
+
+/// Looks at what an application says of itself while it restores, and moves its clock so that it says so.
+#[derive(Clone)]
+struct Looker {
+    streams: Arc<OnceLock<Arc<KafkaStreams>>>,
+    clock: ManualClock,
+    seen: Arc<Mutex<Vec<(u64, u64)>>>,
+}
+
+impl StateRestoreListener for Looker {
+    fn on_batch_restored(&self, _: &TopicPartition, _: &str, _: Offset, _: u64) {
+        self.clock.advance(Duration::from_secs(2));
+        let total = self.streams.get().expect("is set").metrics().total();
+        self.seen.lock().expect("not poisoned").push((total.records_restored, total.records_to_restore));
+    }
+}
+
+#[test]
+fn the_metrics_say_what_is_still_to_be_restored() {
+    let cluster = cluster();
+    count(&cluster, "in_memory", &[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]);
+    let clock = ManualClock::starting_at(SystemClock.now());
+    let looker = Looker { streams: Arc::default(), clock: clock.clone(), seen: Arc::default() };
+    let config = cluster.config(&settings("in_memory"));
+    let streams = KafkaStreams::with_clock(counts(true), config, cluster.connect(), Arc::new(clock));
+    let streams = Arc::new(streams.expect("is valid"));
+    assert!(looker.streams.set(Arc::clone(&streams)).is_ok());
+    streams.set_state_restore_listener(looker.clone()).expect("is not started");
+    run(&streams);
+    close(&streams);
+    let seen = looker.seen.lock().expect("not poisoned").clone();
+    // As of the step before.
+    assert_eq!(seen.last(), Some(&(4, 1)), "{seen:?}");
+    assert!(seen.iter().all(|(restored, left)| [0, 5].contains(&(restored + left))), "{seen:?}");
+}
+
+/// A thread whose stores are restored runs; the application runs when all of its threads do.
+struct Slow {
+    opened: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl StateRestoreListener for Slow {
+    fn on_restore_start(&self, partition: &TopicPartition, _: &str, _: Offset, _: Offset) {
+        if partition.partition.0 == 1 {
+            let (opened, changed) = &*self.opened;
+            let opened = opened.lock().expect("not poisoned");
+            drop(changed.wait_timeout_while(opened, PATIENCE, |opened| !*opened).expect("not poisoned"));
+        }
+    }
+}
+
+#[test]
+fn an_application_runs_when_its_last_thread_does() {
+    let cluster = Cluster::new(Over::Process, &[("in", 2), ("out", 1)]);
+    let settings = [("num.stream.threads", "2")];
+    let records = [("a", "")];
+    for partition in 0..2 {
+        cluster.produce("in", partition, &records);
+    }
+    let streams = cluster.streams(counts(true), &settings);
+    run(&streams);
+    cluster.read("out", 1, |records| records.len() == 2);
+    close(&streams);
+    let opened = Arc::new((Mutex::new(false), Condvar::new()));
+    let streams = cluster.streams(counts(true), &settings);
+    streams.set_state_restore_listener(Slow { opened: Arc::clone(&opened) }).expect("is not started");
+    streams.start().expect("starts");
+    cluster.produce("in", 0, &records);
+    cluster.read("out", 1, |records| records.len() == 3);
+    assert_eq!(streams.state(), State::Rebalancing);
+    *opened.0.lock().expect("not poisoned") = true;
+    opened.1.notify_all();
+    streams.wait_until_running(PATIENCE).expect("runs");
+    close(&streams);
+}
+
 #[cfg(feature = "rocksdb")]
 #[rstest]
 #[case::noise(Some("noise"))]
@@ -167,7 +312,12 @@ fn a_store_on_disk_that_is_damaged_is_moved_away_and_restored(#[case] current: O
             run(&streams);
             cluster.expect_latest("out", 1, &[("a", 2), ("b", 2), ("c", 2), ("d", 2), ("e", 2)]);
             close(&streams);
-            assert!(path.with_file_name("counts~unusable").is_dir());
+            let aside = path.with_file_name("counts~unusable");
+            fs::write(aside.join("mark"), "the first").expect("is written");
+            // What is damaged again takes the place of what was moved away before.
+            fs::write(path.join("CURRENT"), "noise").expect("is written");
+            count(&cluster, "rocksDB", &[("a", 3), ("b", 3), ("c", 3), ("d", 3), ("e", 3)]);
+            assert!(aside.is_dir() && !aside.join("mark").exists());
             continue;
         }
         streams.start().expect("starts");
