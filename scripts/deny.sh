@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the dependency tree against deny.toml with cargo-deny, which is built once into the cache (about 3 minutes).
+# Checks the dependency tree against deny.toml with cargo-deny, which is built once into the cache (about 2 minutes).
 #
 # Bans, licences and sources need no network and are always checked. Advisories need RustSec's database from GitHub:
 # where it can be fetched, or lies fetched in cargo's home, they are checked too; else this says loudly that they were not.
@@ -11,8 +11,8 @@ version=0.20.2
 deny=$cache/tools/cargo-deny-$version/bin/cargo-deny
 
 if [ ! -x "$deny" ]; then
-  echo "building cargo-deny $version once into $cache/tools (about 3 minutes on two cores) ..." >&2
-  CARGO_TARGET_DIR=$cache/tools/build cargo install --quiet --locked --version "=$version" --root "$cache/tools/cargo-deny-$version" cargo-deny
+  echo "building cargo-deny $version once into $cache/tools (about 2 minutes on two cores) ..." >&2
+  CARGO_TARGET_DIR=$cache/tools/build cargo install --debug --quiet --locked --version "=$version" --root "$cache/tools/cargo-deny-$version" cargo-deny
   rm -rf "$cache/tools/build"
 fi
 

@@ -14,6 +14,7 @@ mod streams {
     mod meddler;
     mod origin;
     mod outputs;
+    mod pressure;
     mod production;
     mod restore;
     mod timeouts;

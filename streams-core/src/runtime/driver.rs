@@ -11,6 +11,8 @@
 //! A failed [`StreamThread`] is dropped without a commit, and one built anew goes on from what is committed: stores on
 //! disk hold nothing else, stores in memory are restored from their changelogs.
 
+mod signals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -34,6 +36,8 @@ use crate::runtime::plan::Plan;
 use crate::runtime::purge::PurgeQueue;
 use crate::runtime::thread::{Clients, StreamThread};
 use crate::time::Clock;
+
+pub(crate) use signals::on_signals;
 
 /// A record goes through its topology on the stack, and every node of a chain keeps its value there.
 const STACK_BYTES: usize = 8 * 1024 * 1024;

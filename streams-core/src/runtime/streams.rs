@@ -20,11 +20,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::client::admin::Admin;
+use crate::client::transport::tcp::TcpTransport;
 use crate::client::transport::Transport;
 use crate::config::StreamsConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::assignment::{assign, tasks};
-use crate::runtime::driver::{spawn_cleaner, spawn_purge, spawn_thread, Shared, Stop};
+use crate::runtime::driver::{on_signals, spawn_cleaner, spawn_purge, spawn_thread, Shared, Stop};
 use crate::runtime::handlers::{Handlers, UncaughtExceptionResponse};
 use crate::runtime::internal_topics::prepare;
 use crate::runtime::lifecycle::{State, StateListener};
@@ -39,24 +40,30 @@ use crate::topology::Topology;
 
 /// A stream application.
 ///
+/// A program that does nothing else ends with [`run`](Self::run):
+///
 /// ```no_run
-/// use std::time::Duration;
-///
-/// use streams_core::client::transport::{tcp::TcpTransport, Transport};
 /// # use streams_core::{config::StreamsConfig, runtime::KafkaStreams, topology::Topology, Result};
-///
 /// # fn run(topology: Topology) -> Result<()> {
 /// let config = StreamsConfig::from_settings([
 ///     ("application.id", "shop"),
 ///     ("bootstrap.servers", "localhost:9092"),
 ///     ("state.dir", "/var/lib/shop"),
 /// ])?;
-/// let client = config.client().clone();
-/// let connect = move || -> Result<Box<dyn Transport>> { Ok(Box::new(TcpTransport::new(&client)?)) };
+/// KafkaStreams::connect(topology, config)?.run()
+/// # }
+/// ```
 ///
-/// let streams = KafkaStreams::new(topology, config, connect)?;
+/// One that has more to do starts and closes it:
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use streams_core::{config::StreamsConfig, runtime::KafkaStreams, topology::Topology, Result};
+/// # fn run(topology: Topology, config: StreamsConfig) -> Result<()> {
+/// let streams = KafkaStreams::connect(topology, config)?;
 /// streams.start()?;
 /// streams.wait_until_running(Duration::from_secs(30))?;
+/// // ..
 /// streams.close(Duration::from_secs(10))?;
 /// # Ok(())
 /// # }
@@ -78,6 +85,15 @@ struct Setup {
 }
 
 impl KafkaStreams {
+    /// An application that runs a topology on the brokers of `bootstrap.servers`, over TCP.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn connect(topology: Topology, config: StreamsConfig) -> Result<Self> {
+        let client = config.client().clone();
+        Self::new(topology, config, move || Ok(Box::new(TcpTransport::new(&client)?)))
+    }
+
     /// An application that runs a topology. `transports` makes a connection to the broker, one for each client of each
     /// thread.
     ///
@@ -181,6 +197,27 @@ impl KafkaStreams {
             self.shared.fail(error);
             self.shared.settle();
         })
+    }
+
+    /// Starts, and returns when the application has ended. The first SIGINT or SIGTERM closes it, after a commit; the
+    /// next one ends the process as a crash would.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and the failure that ended the application.
+    pub fn run(&self) -> Result<()> {
+        let shared = Arc::downgrade(&self.shared);
+        let mut is_told = false;
+        on_signals(move || {
+            let running = shared.upgrade().filter(|shared| !shared.lifecycle.state().is_final());
+            let Some(shared) = running.filter(|_| !std::mem::replace(&mut is_told, true)) else { return false };
+            tracing::info!("told to stop by a signal; the next one ends the process at once");
+            shared.stop(Stop::Gracefully);
+            true
+        })?;
+        self.start()?;
+        self.shared.lifecycle.wait_until(Duration::MAX, State::is_final);
+        self.join();
+        self.failure().map_or(Ok(()), Err)
     }
 
     fn launch(&self) -> Result<()> {

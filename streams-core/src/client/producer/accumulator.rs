@@ -16,8 +16,7 @@ use crate::protocol::batch::BatchBuilder;
 use crate::record::Headers;
 use crate::time::Timestamp;
 
-/// Beyond `buffer.memory`, `send` accepts this many times as much before it refuses: a stream thread stops taking
-/// input when the buffer is full, but cannot stop in the middle of a record that fans out.
+/// Beyond `buffer.memory`, `send` accepts this many times as much before it refuses.
 const OVERSHOOT_FACTOR: u64 = 2;
 /// How many empty builders are kept for new batches. More than one per partition that is written at once is waste.
 const FREE_BUILDERS_MAX: usize = 64;
@@ -39,6 +38,8 @@ pub(super) struct Accumulator {
     free: Vec<BatchBuilder>,
     buffered: u64,
     buffer_memory: u64,
+    /// What is buffered when a record is refused.
+    refused_from: u64,
     batch_size: usize,
     max_request_size: usize,
 }
@@ -71,6 +72,7 @@ impl Accumulator {
             free: Vec::new(),
             buffered: 0,
             buffer_memory: config.buffer_memory,
+            refused_from: config.buffer_memory.saturating_mul(OVERSHOOT_FACTOR),
             batch_size: usize::try_from(config.batch_size).unwrap_or(0),
             max_request_size: usize::try_from(config.max_request_size).unwrap_or(usize::MAX),
         }
@@ -111,6 +113,11 @@ impl Accumulator {
     /// Bytes of records that are not acknowledged.
     pub(super) fn buffered(&self) -> u64 {
         self.buffered
+    }
+
+    /// Refuses no record for want of room.
+    pub(super) fn accept_always(&mut self) {
+        self.refused_from = u64::MAX;
     }
 
     /// Whether `buffer.memory` is used up.
@@ -163,7 +170,7 @@ impl Accumulator {
         if size > self.max_request_size {
             return Err(too_large(&queue.partition, size, self.max_request_size));
         }
-        if self.buffered >= self.buffer_memory.saturating_mul(OVERSHOOT_FACTOR) {
+        if self.buffered >= self.refused_from {
             return Err(buffer_full(&queue.partition, self.buffered, self.buffer_memory));
         }
         queue.close(&mut self.buffered);

@@ -97,6 +97,12 @@ impl Producer {
         })
     }
 
+    /// Refuses no record for want of room: for a caller that cannot stop in the middle of a record or of a flush, and asks
+    /// [`Self::is_full`] before it begins another.
+    pub(crate) fn accept_always(&mut self) {
+        self.accumulator.accept_always();
+    }
+
     /// Names a partition for [`Self::send_to`]. Cheap to call again, cheaper to keep.
     pub fn destination(&mut self, partition: &TopicPartition) -> Destination {
         match self.accumulator.find(partition) {

@@ -60,6 +60,10 @@ const STEP_MAX: Duration = Duration::from_secs(60);
 /// How long a task that failed with an error that may pass is left alone before it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How many records a task processes between two looks at the room in the producer: what they lead to may go beyond
+/// `buffer.memory`, and so may what a commit flushes from caches.
+const SLICE_RECORDS: usize = 256;
+
 /// Where a thread is.
 enum Phase {
     /// Waits for the offsets that the group has committed.
@@ -134,6 +138,8 @@ pub(crate) struct StreamThread {
     /// When the first step was.
     began: Option<Timestamp>,
     pacing: Pacing,
+    /// The task that begins the next round.
+    turn: usize,
     commit: Commit,
     last_commit: Option<Timestamp>,
     commits: u64,
@@ -158,7 +164,8 @@ impl StreamThread {
         published: Published,
         purge: PurgeQueue,
     ) -> Result<Self> {
-        let Clients { mut consumer, restore_consumer, producer } = clients;
+        let Clients { mut consumer, restore_consumer, mut producer } = clients;
+        producer.accept_always();
         let inputs: Vec<TopicPartition> = assignment.iter().flat_map(|task| task.inputs.iter().cloned()).collect();
         consumer.assign(&inputs);
         for input in &inputs {
@@ -189,6 +196,7 @@ impl StreamThread {
             committed: BTreeMap::new(),
             topics: TopicWatch::default(),
             pacing: Pacing::default(),
+            turn: 0,
             commit: Commit::Idle,
             last_commit: None,
             commits: 0,
@@ -288,32 +296,47 @@ impl StreamThread {
         wait.min(self.until_commit(now))
     }
 
-    /// Gives every task its turn. Answers how many records were processed.
+    /// Gives every task its turn. Answers how many records were processed. A broker that is behind ends the round: nothing
+    /// new is made until it has taken some of what there is, and the round goes on where it ended.
     fn process(&mut self, now: Timestamp) -> Result<usize> {
-        if self.producer.borrow().is_full() {
-            // The broker is behind: nothing new is made until it has taken some of what there is.
-            self.producer.borrow_mut().poll(now, self.plan.config.runtime.poll)?;
-            return Ok(1);
-        }
         let mut processed = 0;
-        for index in 0..self.tasks.len() {
-            let running = &mut self.tasks[index];
-            if running.failing.is_some_and(|failing| now < failing.retry_at) {
+        let first = std::mem::take(&mut self.turn);
+        for index in (first..self.tasks.len()).chain(0..first.min(self.tasks.len())) {
+            if self.tasks[index].failing.is_some_and(|failing| now < failing.retry_at) {
                 continue;
             }
-            self.current = Some(index);
-            let outcome = running.process(self.pacing.records(), self.wall_clock);
-            self.current = None;
-            match outcome {
-                Ok(records) => {
-                    running.records += records as u64;
-                    running.failing = None;
-                    processed += records;
+            let mut remaining = self.pacing.records();
+            while remaining > 0 {
+                if self.producer.borrow().is_full() {
+                    self.turn = index;
+                    self.producer.borrow_mut().poll(now, self.plan.config.runtime.poll)?;
+                    return Ok(processed.max(1));
                 }
-                Err(error) => running.try_again_later(error, now, self.plan.config.runtime.task_timeout)?,
+                let slice = remaining.min(SLICE_RECORDS);
+                let records = self.process_task(index, slice, now)?;
+                processed += records;
+                remaining = if records < slice { 0 } else { remaining - slice };
             }
         }
         Ok(processed)
+    }
+
+    fn process_task(&mut self, index: usize, max_records: usize, now: Timestamp) -> Result<usize> {
+        let running = &mut self.tasks[index];
+        self.current = Some(index);
+        let outcome = running.process(max_records, self.wall_clock);
+        self.current = None;
+        match outcome {
+            Ok(records) => {
+                running.records += records as u64;
+                running.failing = None;
+                Ok(records)
+            }
+            Err(error) => {
+                running.try_again_later(error, now, self.plan.config.runtime.task_timeout)?;
+                Ok(0)
+            }
+        }
     }
 
     fn punctuate(&mut self) -> Result<bool> {
