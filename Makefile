@@ -62,12 +62,12 @@ kafka: ## Apache Kafka on free ports, in a temporary directory; Ctrl-C removes i
 	cargo build --quiet --locked -p kafka-cluster
 	exec "$$CARGO_TARGET_DIR/debug/kafka-cluster" --parent "$$PPID" --nodes '$(or $(N),1)' $(ARGS)
 
-clients: ## unmodified Kafka clients, case by case: BROKER=lite|kafka|HOST:PORT [CASE=part of a name] [ARGS=--list]
+clients: ## unmodified Kafka clients, case by case: BROKER=lite|kafka|HOST:PORT [SUITES=librdkafka,..] [CASE=part of a name] [ARGS=--list]
 	@scripts/install-tools.sh clients
 	python=$$(scripts/clients-venv.sh)
 	cargo build --quiet --locked -p broker-lite -p kafka-cluster
 	export PYTHONPYCACHEPREFIX='$(cache)/clients/pycache'
-	"$$python" tests/clients/run.py --broker '$(or $(BROKER),lite)' --programs "$$CARGO_TARGET_DIR/debug" --case '$(CASE)' $(ARGS)
+	"$$python" tests/clients/run.py --broker '$(or $(BROKER),lite)' --programs "$$CARGO_TARGET_DIR/debug" --suites '$(or $(SUITES),own)' --case '$(CASE)' $(ARGS)
 
 test: ## all tests, on the in-memory and the RocksDB engine [ARGS=]
 	@scripts/install-tools.sh test
@@ -94,12 +94,12 @@ bench: ## records per second on one core, and the ratio to a hand-written loop [
 	  "$$CARGO_TARGET_DIR/release/$$program" $(ARGS)
 	done
 
-bench-jvm: ## five workloads here and in Kafka Streams on Apache Kafka (needs a JDK and Maven) [ARGS=]
+bench-jvm: ## five workloads here and in Kafka Streams on Apache Kafka, outputs compared [RECORDS=50000 to try it] [WORKLOAD=] [ARGS=]
 	@scripts/install-tools.sh bench
 	scripts/install-tools.sh jvm
 	$(prepare_rocksdb)
 	cargo build --release --locked -p streams-benches -p broker-lite --bins
-	"$$CARGO_TARGET_DIR/release/jvm" $(ARGS)
+	"$$CARGO_TARGET_DIR/release/jvm" $(if $(RECORDS),--records '$(RECORDS)') $(if $(WORKLOAD),--workload '$(WORKLOAD)') $(ARGS)
 
 golden: ## ask Apache Kafka anew for the answers that tests hold us to; changes no file unless Kafka's version changed
 	@scripts/install-tools.sh demo

@@ -6,6 +6,7 @@
 #   scripts/install-tools.sh test   also kcat and strace (tests with an unmodified client, and of failing system calls)
 #   scripts/install-tools.sh lint   as bench, and rustfmt and clippy
 #   scripts/install-tools.sh clients  as demo and jvm, and kcat and Python with venv (unmodified Kafka clients)
+#   scripts/install-tools.sh librdkafka  a C++ compiler, and the headers of zlib, zstd and RapidJSON (librdkafka's own tests)
 #   scripts/install-tools.sh jvm    a JDK of version 17 or newer and Maven (programs that ask Apache Kafka itself)
 #
 # Packages come from apt-get, with sudo when not root. Exit codes: 2 for a wrong argument, 3 when something is missing
@@ -44,6 +45,12 @@ needs_jvm() {
   { command -v javac || command -v "${JAVA_HOME:-}/bin/javac"; } >/dev/null || needs default-jdk-headless "a JDK, to run Apache Kafka"
   command -v mvn >/dev/null || needs maven "Maven, which fetches Apache Kafka's jars"
 }
+needs_librdkafka() {
+  compiles c++ c++ string || needs g++ "a C++ compiler, for librdkafka's tests"
+  compiles cc c zlib.h || needs zlib1g-dev "zlib's headers, for librdkafka"
+  compiles cc c zstd.h || needs libzstd-dev "zstd's headers, for librdkafka"
+  compiles c++ c++ rapidjson/schema.h || needs rapidjson-dev "RapidJSON, with which librdkafka's tests read statistics"
+}
 needs_rust() {
   command -v cargo >/dev/null || fail "there is no cargo on the PATH: install Rust 1.88 or newer (https://rustup.rs), then try again"
 }
@@ -75,7 +82,7 @@ install_packages() {
 $said"
 }
 
-[ $# -eq 1 ] || fail "expected one of: demo bench test lint jvm clients" 2
+[ $# -eq 1 ] || fail "expected one of: demo bench test lint jvm clients librdkafka" 2
 case "$1" in
   demo)  needs_rust; needs_c ;;
   bench) needs_rust; needs_c; needs_rocksdb ;;
@@ -83,6 +90,7 @@ case "$1" in
   lint)  needs_rust; needs_c; needs_rocksdb; needs_component fmt; needs_component clippy ;;
   jvm)   needs_jvm ;;
   clients) needs_rust; needs_c; needs_jvm; needs_kcat; needs_python ;;
-  *)     fail "unknown set \`$1\`: expected one of: demo bench test lint jvm clients" 2 ;;
+  librdkafka) needs_rust; needs_c; needs_librdkafka ;;
+  *)     fail "unknown set \`$1\`: expected one of: demo bench test lint jvm clients librdkafka" 2 ;;
 esac
 install_packages

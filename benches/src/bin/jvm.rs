@@ -2,8 +2,9 @@
 //!
 //! `jvm` starts Apache Kafka, fills it with the input of each workload and runs Kafka Streams and our side against it;
 //! then our side against broker-lite. Each application and each broker is a process, whose CPU time is told apart. The
-//! JVM is warm: every process first runs a smaller input. Prints a table, then one line of JSON per row. Without a JVM
-//! or Maven it says so and ends with status 0.
+//! JVM is warm: every process first runs a smaller input. Prints a table, then one line of JSON per row. What each run
+//! wrote is read back; a run that did not write what Kafka Streams wrote fails the command, which names the workload.
+//! Without a JVM or Maven it says so and ends with status 0.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
@@ -13,32 +14,41 @@ use clap::{Parser, Subcommand};
 use kafka_cluster::{KafkaCluster, Options};
 use streams_benches::jvm::application::{self, Task};
 use streams_benches::jvm::input::fill;
+use streams_benches::jvm::output;
 use streams_benches::jvm::process::measure;
-use streams_benches::jvm::report::{json, table, Row};
+use streams_benches::jvm::report::{differences, json, table, Measured, Row};
 use streams_benches::jvm::workloads::{Workload, WORKLOADS};
 use streams_core::{Error, ErrorKind, Result, ResultExt as _};
 use tracing_subscriber::EnvFilter;
 
 const AT_LEAST_ONCE: &str = "at_least_once";
 const EXACTLY_ONCE: &str = "exactly_once_v2";
+/// What the measured run of every workload writes.
+const OUTPUT: &str = "bench-out";
 
 #[derive(Debug, Parser)]
 #[command(name = "jvm", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Asked>,
-    /// Records of each workload that are measured.
-    #[arg(long, default_value_t = 2_000_000)]
+    /// Records of each workload that are measured. 50000 are enough to try the command, and too few to measure by.
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     records: u64,
-    /// Records of each workload with which an application warms up.
-    #[arg(long, default_value_t = 500_000)]
-    warm_records: u64,
+    /// Records of each workload with which an application warms up; a fourth of those that are measured.
+    #[arg(long)]
+    warm_records: Option<u64>,
     /// Threads of each application (`num.stream.threads`).
     #[arg(long, default_value_t = 1)]
     threads: u8,
     /// Only the workload of this name.
     #[arg(long)]
     workload: Option<String>,
+}
+
+impl Arguments {
+    fn warm_records(&self) -> u64 {
+        self.warm_records.unwrap_or(self.records / 4).max(1)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,16 +100,20 @@ fn run(arguments: &Arguments) -> Result<()> {
         for guarantee in [AT_LEAST_ONCE, EXACTLY_ONCE] {
             rows.push(bench.on_the_jvm(&address, pid, guarantee)?);
         }
-        rows.push(bench.ours(&address, pid, "kafka")?);
+        bench.ours(&address, pid, "kafka", &mut rows)?;
         drop(kafka);
         let lite = BrokerLite::start()?;
         bench.prepare(&lite.address)?;
-        rows.push(bench.ours(&lite.address, lite.child.id(), "broker-lite")?);
-        let missing = "exactly once is not built".to_owned();
-        rows.push(bench.row("ours", "broker-lite", EXACTLY_ONCE, Err(missing)));
+        bench.ours(&lite.address, lite.child.id(), "broker-lite", &mut rows)?;
     }
-    let text = format!("{}\n{}", table(&rows, arguments.records), json(&rows, arguments.records));
-    std::io::stdout().write_all(text.as_bytes()).context(|| "write to standard output".to_owned())
+    let (table, json) = (table(&rows, arguments.records), json(&rows, arguments.records, arguments.warm_records()));
+    std::io::stdout()
+        .write_all(format!("{table}\n{json}").as_bytes())
+        .context(|| "write to standard output".to_owned())?;
+    match differences(&rows) {
+        differences if differences.is_empty() => Ok(()),
+        differences => Err(Error::new(ErrorKind::Internal, format!("outputs differ:\n{}", differences.join("\n")))),
+    }
 }
 
 fn named(title: &str) -> Result<Workload> {
@@ -118,7 +132,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn prepare(&self, address: &str) -> Result<()> {
         say(&format!("{}: writing {} records to {address} ...", self.workload.title, self.arguments.records));
-        fill(address, "warm", self.workload.shape, self.arguments.warm_records)?;
+        fill(address, "warm", self.workload.shape, self.arguments.warm_records())?;
         fill(address, "bench", self.workload.shape, self.arguments.records)
     }
 
@@ -129,13 +143,23 @@ impl Bench<'_> {
         self.run(command, "kafka-streams", "kafka", address, broker, guarantee)
     }
 
-    fn ours(&self, address: &str, broker: u32, name: &'static str) -> Result<Row> {
-        if let Some(operator) = self.workload.missing_operator() {
-            return Ok(self.row("ours", name, AT_LEAST_ONCE, Err(format!("{operator} is not built"))));
-        }
-        let mut command = Command::new(this_program()?);
-        command.arg("application");
-        self.run(command, "ours", name, address, broker, AT_LEAST_ONCE)
+    /// The rows of our side on one broker; what is not built says so by name.
+    fn ours(&self, address: &str, broker: u32, name: &'static str, rows: &mut Vec<Row>) -> Result<()> {
+        let missing = self.workload.missing_operator();
+        rows.push(match missing {
+            Some(operator) => self.row("ours", name, AT_LEAST_ONCE, Err(format!("{operator} is not built"))),
+            None => {
+                let mut command = Command::new(this_program()?);
+                command.arg("application");
+                self.run(command, "ours", name, address, broker, AT_LEAST_ONCE)?
+            }
+        });
+        let missing = match missing {
+            Some(operator) => format!("{operator} is not built, nor is {EXACTLY_ONCE}"),
+            None => format!("{EXACTLY_ONCE} is not built"),
+        };
+        rows.push(self.row("ours", name, EXACTLY_ONCE, Err(missing)));
+        Ok(())
     }
 
     fn run(
@@ -149,10 +173,12 @@ impl Bench<'_> {
     ) -> Result<Row> {
         say(&format!("{}: {framework} on {broker_name}, {guarantee} ...", self.workload.title));
         let state = tempfile::tempdir().context(|| "make a state directory".to_owned())?;
-        let counts = [self.arguments.warm_records.to_string(), self.arguments.records.to_string()];
+        let counts = [self.arguments.warm_records().to_string(), self.arguments.records.to_string()];
         command.args([address, self.workload.title, guarantee, &self.arguments.threads.to_string()]);
+        let before = output::ends(address, OUTPUT)?;
         let run = measure(command.arg(state.path()).args(counts), broker)?;
-        Ok(self.row(framework, broker_name, guarantee, Ok(run)))
+        let output = output::read(address, OUTPUT, &before, self.workload.compared)?;
+        Ok(self.row(framework, broker_name, guarantee, Ok(Measured { run, output })))
     }
 
     fn row(
@@ -160,7 +186,7 @@ impl Bench<'_> {
         framework: &'static str,
         broker: &'static str,
         guarantee: &'static str,
-        outcome: std::result::Result<streams_benches::jvm::process::Run, String>,
+        outcome: std::result::Result<Measured, String>,
     ) -> Row {
         Row { workload: self.workload.title, framework, broker, guarantee, outcome }
     }

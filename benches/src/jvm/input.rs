@@ -1,7 +1,8 @@
 //! The records that both sides read, generated once into the broker's topics.
 //!
-//! 8-byte keys of [`KEYS`] different ones in a scrambled but fixed order, 92-byte values that start with a foreign key,
-//! times that go on evenly. A single input has all records on the left; a join's are spread over both sides in turns.
+//! 8-byte keys in a scrambled but fixed order, [`RECORDS_PER_KEY`] records to each; 92-byte values that start with a
+//! foreign key; times that go on evenly over [`SPAN_MS`]. A single input has all records on the left; a join's are spread
+//! over both sides in turns. A smaller input has the same windows and as many records to a key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +15,16 @@ use streams_core::{Clock, Headers, Result, SystemClock, Timestamp, TopicPartitio
 
 use crate::input::scramble;
 
-/// How many different keys there are.
-pub const KEYS: u64 = 100_000;
-/// How many different keys the right side of the foreign-key join has.
-const FOREIGN_KEYS: u64 = 10_000;
+/// How many records there are to a key: 100,000 keys among 2 M records.
+const RECORDS_PER_KEY: u64 = 20;
+/// How many keys there are to a key of the right side of the foreign-key join.
+const KEYS_PER_FOREIGN_KEY: u64 = 10;
 /// Partitions of every topic.
 pub const PARTITIONS: i32 = 4;
 /// With the key: 100 bytes.
 const VALUE_BYTES: usize = 92;
-/// Records per millisecond of event time: the whole input spans 100 s, ten windows.
-const RECORDS_PER_MS: u64 = 20;
+/// The event time that every input spans: 100 s, ten windows.
+const SPAN_MS: u64 = 100_000;
 /// When event time starts: 2024-01-01.
 const START: i64 = 1_704_067_200_000;
 /// The broker has this long to take what is buffered.
@@ -63,11 +64,12 @@ pub fn fill(bootstrap: &str, prefix: &str, shape: Shape, records: u64) -> Result
     }
     let mut key = String::new();
     let mut value = String::new();
+    let keys = (records / RECORDS_PER_KEY).max(1);
     for number in 0..records {
-        let side = write_record(&mut key, &mut value, shape, number);
+        let side = write_record(&mut key, &mut value, shape, keys, number);
         let topic = &names[if side == Side::Left { 0 } else { 1 }];
         let Some(partition) = producer.partition_for(topic, Some(key.as_bytes()), None) else { continue };
-        let time = START.saturating_add(i64::try_from(number / RECORDS_PER_MS).unwrap_or(i64::MAX));
+        let time = START.saturating_add(i64::try_from(number * SPAN_MS / records).unwrap_or(i64::MAX));
         while producer.is_full() {
             producer.poll(SystemClock.now(), Duration::from_millis(100))?;
         }
@@ -92,7 +94,7 @@ enum Side {
 }
 
 /// Writes key and value of a record, and says where it goes.
-fn write_record(key: &mut String, value: &mut String, shape: Shape, number: u64) -> Side {
+fn write_record(key: &mut String, value: &mut String, shape: Shape, keys: u64, number: u64) -> Side {
     use std::fmt::Write as _;
     let side = match shape {
         Shape::Single => Side::Left,
@@ -103,11 +105,12 @@ fn write_record(key: &mut String, value: &mut String, shape: Shape, number: u64)
     };
     // The two records of a pair have one key.
     let random = scramble(if shape == Shape::Pairs { number / 2 } else { number });
-    let keys = if shape == Shape::Foreign && side == Side::Right { FOREIGN_KEYS } else { KEYS };
+    let foreign_keys = keys.div_ceil(KEYS_PER_FOREIGN_KEY);
+    let keys = if shape == Shape::Foreign && side == Side::Right { foreign_keys } else { keys };
     key.clear();
     value.clear();
     let written = write!(key, "k{:07}", random % keys)
-        .and_then(|()| write!(value, "k{:07}{random:020}", (random >> 32) % FOREIGN_KEYS));
+        .and_then(|()| write!(value, "k{:07}{random:020}", (random >> 32) % foreign_keys));
     written.expect("a string takes what is written to it");
     while value.len() < VALUE_BYTES {
         value.push('.');

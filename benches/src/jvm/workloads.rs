@@ -10,6 +10,7 @@ use streams_dsl::prelude::*;
 use streams_dsl::StreamsBuilder;
 
 use crate::jvm::input::Shape;
+use crate::jvm::output::Compared;
 
 /// The width of windows, and how far apart two records may be that join.
 pub const WINDOW: Duration = Duration::from_secs(10);
@@ -23,17 +24,26 @@ pub struct Workload {
     pub title: &'static str,
     /// What it reads.
     pub shape: Shape,
-    build: std::result::Result<fn(&str) -> Result<Topology>, &'static str>,
+    /// What of its output must be the same on both sides.
+    pub compared: Compared,
+    build: Build,
 }
 
 /// All five, in the order of the table.
 pub const WORKLOADS: &[Workload] = &[
-    Workload { title: "stateless", shape: Shape::Single, build: Ok(stateless) },
-    Workload { title: "count", shape: Shape::Single, build: Ok(count) },
-    Workload { title: "tumbling-count", shape: Shape::Single, build: Ok(tumbling_count) },
-    Workload { title: "stream-join", shape: Shape::Pairs, build: Err("the join of two streams") },
-    Workload { title: "foreign-key-join", shape: Shape::Foreign, build: Err("the foreign-key join") },
+    workload("stateless", Shape::Single, Compared::EveryRecord, Ok(stateless)),
+    workload("count", Shape::Single, Compared::LastOfKey, Ok(count)),
+    workload("tumbling-count", Shape::Single, Compared::LastOfWindow, Ok(tumbling_count)),
+    workload("stream-join", Shape::Pairs, Compared::EveryRecord, Err("the join of two streams")),
+    workload("foreign-key-join", Shape::Foreign, Compared::LastOfKey, Err("the foreign-key join")),
 ];
+
+/// Builds a workload, or says which operator it waits for.
+type Build = std::result::Result<fn(&str) -> Result<Topology>, &'static str>;
+
+const fn workload(title: &'static str, shape: Shape, compared: Compared, build: Build) -> Workload {
+    Workload { title, shape, compared, build }
+}
 
 impl Workload {
     /// The one of that name.

@@ -22,6 +22,10 @@ class Cluster:
     bootstrap: str
     # The command that runs Java with Kafka's classes.
     java: tuple[str, ...] = ()
+    # Where clients are asked who they are; none when the broker has no such listener.
+    sasl: str | None = None
+    # The folder with the source of the tests that the case is one of, where another project wrote them.
+    source: str | None = None
 
     def name(self, what: str) -> str:
         """A name for a topic, group or transaction that no other case and no other run uses."""

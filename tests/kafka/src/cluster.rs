@@ -30,6 +30,9 @@ pub struct Options {
     pub properties: BTreeMap<String, String>,
     /// Options of Java: heap, collector, compiler.
     pub java_options: Vec<String>,
+    /// Names and passwords for SASL/PLAIN. When there are any, each node has a second listener, without TLS, which takes
+    /// these and, by SCRAM, the users that an administrator makes over the first one.
+    pub sasl_users: BTreeMap<String, String>,
 }
 
 impl Default for Options {
@@ -40,6 +43,7 @@ impl Default for Options {
             nodes: 1,
             properties: BTreeMap::new(),
             java_options: java_options.into_iter().map(str::to_owned).collect(),
+            sasl_users: BTreeMap::new(),
         }
     }
 }
@@ -51,6 +55,8 @@ pub struct Node {
     pub id: u16,
     /// Where clients reach it.
     pub address: SocketAddr,
+    /// Where clients reach it that authenticate themselves; none without [`Options::sasl_users`].
+    pub sasl_address: Option<SocketAddr>,
     /// Its process, for who measures the processor time it takes.
     pub pid: u32,
 }
@@ -81,6 +87,12 @@ impl KafkaCluster {
             let message = format!("{} nodes: a cluster has 1 to {NODES_MAX}", options.nodes);
             return Err(Error::new(ErrorKind::InvalidConfig, message));
         }
+        if let Some(text) =
+            options.sasl_users.iter().flat_map(|(name, password)| [name, password]).find(|text| !is_plain(text))
+        {
+            let message = format!("`{text}` as name or password for SASL: expects letters, digits, `-`, `_` and `.`");
+            return Err(Error::new(ErrorKind::InvalidConfig, message));
+        }
         let mut starts = 1;
         loop {
             match Self::try_start(kafka, options) {
@@ -91,13 +103,16 @@ impl KafkaCluster {
     }
 
     fn try_start(kafka: &Kafka, options: &Options) -> Result<Self> {
-        let clients = free_addresses(2 * options.nodes).context(|| "find free ports of 127.0.0.1".to_owned())?;
-        let (clients, controllers) = clients.split_at(usize::from(options.nodes));
+        let addresses = free_addresses(3 * options.nodes).context(|| "find free ports of 127.0.0.1".to_owned())?;
+        let (clients, others) = addresses.split_at(usize::from(options.nodes));
+        let (controllers, sasl) = others.split_at(usize::from(options.nodes));
+        let sasl = sasl.iter().map(|address| (!options.sasl_users.is_empty()).then_some(*address));
+        let listeners: Vec<_> = clients.iter().copied().zip(sasl).collect();
         let dir = tempfile::Builder::new().prefix("kafka-cluster-").tempdir();
         let dir = dir.context(|| "make a temporary directory".to_owned())?;
-        for (id, client) in (1..).zip(clients) {
+        for (id, listeners) in (1..).zip(&listeners) {
             let home = dir.path().join(format!("node-{id}"));
-            let settings = settings(&home, id, *client, controllers, options);
+            let settings = settings(&home, id, *listeners, controllers, options);
             let written = fs::create_dir(&home).and_then(|()| fs::write(home.join("server.properties"), settings));
             written.context(|| format!("write {}", home.display()))?;
         }
@@ -105,14 +120,11 @@ impl KafkaCluster {
         let supervisor = started.context(|| "run /bin/sh".to_owned())?;
         // From here on the supervisor removes it.
         let _ = dir.keep();
-        let node = |(id, address): (u16, &SocketAddr)| {
-            ready::wait(&supervisor.home(id), *address, usize::from(options.nodes)).map(|pid| Node {
-                id,
-                address: *address,
-                pid,
-            })
+        let node = |(id, (address, sasl_address)): (u16, (SocketAddr, Option<SocketAddr>))| {
+            let ready = ready::wait(&supervisor.home(id), address, usize::from(options.nodes));
+            ready.map(|pid| Node { id, address, sasl_address, pid })
         };
-        let nodes = (1..).zip(clients).map(node).collect::<Result<_>>()?;
+        let nodes = (1..).zip(listeners).map(node).collect::<Result<_>>()?;
         Ok(Self { nodes, supervisor })
     }
 
@@ -133,6 +145,17 @@ impl KafkaCluster {
     pub fn bootstrap_servers(&self) -> String {
         self.nodes.iter().map(|node| node.address.to_string()).collect::<Vec<_>>().join(",")
     }
+
+    /// The same for clients that authenticate themselves; none without [`Options::sasl_users`].
+    pub fn sasl_bootstrap_servers(&self) -> Option<String> {
+        let addresses: Option<Vec<_>> = self.nodes.iter().map(|node| Some(node.sasl_address?.to_string())).collect();
+        addresses.map(|addresses| addresses.join(","))
+    }
+}
+
+/// Whether a text means itself in quotes within a file of properties.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
 }
 
 /// Native libraries and the JVM's own files go where they are removed, too.
@@ -144,8 +167,14 @@ fn java_options(dir: &Path, options: &Options) -> Vec<String> {
     java_options
 }
 
-/// The file `server.properties` of a node.
-fn settings(home: &Path, id: u16, client: SocketAddr, controllers: &[SocketAddr], options: &Options) -> String {
+/// The file `server.properties` of a node with a listener for clients and perhaps one for those with a password.
+fn settings(
+    home: &Path,
+    id: u16,
+    (client, sasl): (SocketAddr, Option<SocketAddr>),
+    controllers: &[SocketAddr],
+    options: &Options,
+) -> String {
     let voters = (1..).zip(controllers).map(|(id, address): (u16, _)| format!("{id}@{address}"));
     let voters = voters.collect::<Vec<_>>().join(",");
     let controller = controllers[usize::from(id - 1)];
@@ -154,8 +183,8 @@ fn settings(home: &Path, id: u16, client: SocketAddr, controllers: &[SocketAddr]
         "process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
-listeners=CLIENT://{client},CONTROLLER://{controller}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENT://{client},CONTROLLER://{controller}{sasl_listener}
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
 inter.broker.listener.name=CLIENT
 controller.listener.names=CONTROLLER
 log.dirs={log_dirs}
@@ -169,10 +198,28 @@ share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 ",
-        log_dirs = home.join("data").display()
+        log_dirs = home.join("data").display(),
+        sasl_listener = sasl.map(|address| format!(",SASL://{address}")).unwrap_or_default(),
     );
+    let text = if sasl.is_some() { text + &sasl_settings(&options.sasl_users) } else { text };
     // The last of two lines for one setting counts.
     options.properties.iter().fold(text, |text, (name, value)| format!("{text}{name}={value}\n"))
+}
+
+/// Who may log in at the listener `SASL`, and how. Users for SCRAM lie in the cluster's own metadata.
+fn sasl_settings(users: &BTreeMap<String, String>) -> String {
+    let modules = "org.apache.kafka.common.security";
+    let users: String = users.iter().map(|(name, password)| format!(" user_{name}=\"{password}\"")).collect();
+    let mut text = format!(
+        "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required{users};
+"
+    );
+    for mechanism in ["scram-sha-256", "scram-sha-512"] {
+        let name = format!("listener.name.sasl.{mechanism}.sasl.jaas.config");
+        text.push_str(&format!("{name}={modules}.scram.ScramLoginModule required;\n"));
+    }
+    text
 }
 
 /// Addresses that nobody listens at now.
@@ -190,10 +237,33 @@ mod tests {
         let controllers = free_addresses(2).expect("ports are free");
         let options =
             Options { properties: [("num.io.threads".to_owned(), "3".to_owned())].into(), ..Options::default() };
-        let text = settings(Path::new("home"), 2, controllers[0], &controllers, &options);
+        let text = settings(Path::new("home"), 2, (controllers[0], None), &controllers, &options);
         assert!(text.contains(&format!("quorum.voters=1@{},2@{}\n", controllers[0], controllers[1])), "{text}");
         assert!(text.contains(&format!("CONTROLLER://{}\n", controllers[1])), "{text}");
         assert!(text.ends_with("\nnum.io.threads=3\n"), "{text}");
+        assert!(!text.contains("sasl."), "{text}");
+    }
+
+    #[test]
+    fn users_have_a_listener_of_their_own() {
+        let addresses = free_addresses(2).expect("ports are free");
+        let sasl_users =
+            [("ann", "a-1"), ("bob", "b-2")].map(|(name, password)| (name.to_owned(), password.to_owned()));
+        let options = Options { sasl_users: sasl_users.into(), ..Options::default() };
+        let text = settings(Path::new("home"), 1, (addresses[0], Some(addresses[1])), &addresses[..1], &options);
+        assert!(text.contains(&format!(",SASL://{}\n", addresses[1])), "{text}");
+        assert!(text.contains("PlainLoginModule required user_ann=\"a-1\" user_bob=\"b-2\";\n"), "{text}");
+        assert_eq!(text.matches("ScramLoginModule required;\n").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn names_and_passwords_cannot_be_settings() {
+        let kafka = Kafka::at("java", "jars");
+        for (name, password) in [("ann", "a\"; x"), ("ann", "a\nb=c"), ("", "a")] {
+            let sasl_users = [(name.to_owned(), password.to_owned())].into();
+            let error = KafkaCluster::start_with(&kafka, &Options { sasl_users, ..Options::default() });
+            assert_eq!(error.expect_err("quotes end").kind(), ErrorKind::InvalidConfig);
+        }
     }
 
     #[test]

@@ -24,11 +24,14 @@ struct Arguments {
     /// A setting of the brokers.
     #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
+    /// Who may log in, by SASL/PLAIN, at a second listener; users for SCRAM are made over the first one.
+    #[arg(long = "sasl-user", value_name = "NAME=PASSWORD", value_parser = property)]
+    sasl_users: Vec<(String, String)>,
     /// The process whose end ends this one; the one that started it, unless that may be gone by now.
     #[arg(long, value_name = "PID", default_value_t = parent_id())]
     parent: u32,
     /// Start nothing: print the Java program and the class path, a line each.
-    #[arg(long, conflicts_with_all = ["nodes", "properties"])]
+    #[arg(long, conflicts_with_all = ["nodes", "properties", "sasl_users"])]
     print_class_path: bool,
 }
 
@@ -54,11 +57,13 @@ fn run(arguments: Arguments) -> Result<()> {
         return line(&format!("{}\n{}", kafka.java().display(), kafka.class_path()));
     }
     let properties = arguments.properties.into_iter().collect();
-    let options = Options { nodes: arguments.nodes, properties, ..Options::default() };
+    let sasl_users = arguments.sasl_users.into_iter().collect();
+    let options = Options { nodes: arguments.nodes, properties, sasl_users, ..Options::default() };
     // A signal that comes before we listen to it ends this process, and the nodes with it.
     let cluster = KafkaCluster::start_with(&kafka, &options)?;
     let address = cluster.bootstrap_servers();
-    line(&format!("listening on {address}\ntry: kcat -b {address} -L\nCtrl-C stops it"))?;
+    let sasl = cluster.sasl_bootstrap_servers().map(|address| format!("sasl on {address}\n")).unwrap_or_default();
+    line(&format!("listening on {address}\n{sasl}try: kcat -b {address} -L\nCtrl-C stops it"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context(|| "start a runtime for signals".to_owned())?;
     runtime.block_on(end(&cluster, arguments.parent))

@@ -114,9 +114,11 @@ public final class Main {
         return lastMoved;
     }
 
+    /** Over all threads. A consumer that restored stores keeps the lag at which it stopped: it does not count. */
     private static double sum(Map<?, ? extends Metric> metrics, String group, String name) {
         Predicate<Metric> wanted = metric -> metric.metricName().group().equals(group)
-            && metric.metricName().name().equals(name);
+            && metric.metricName().name().equals(name)
+            && !metric.metricName().tags().getOrDefault("client-id", "").endsWith("restore-consumer");
         return metrics.values().stream().filter(wanted).map(Metric::metricValue).map(Double.class::cast)
             .filter(value -> !value.isNaN()).mapToDouble(Double::doubleValue).sum();
     }

@@ -14,7 +14,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 
 /**
  * The five applications that are measured. Each reads {@code PREFIX-left} (joins also {@code PREFIX-right}) and writes
- * {@code PREFIX-out}; keys and values are text. The Rust side has the same five, in {@code benches/src/workloads.rs}.
+ * {@code PREFIX-out}; keys and values are text. The Rust side has the same, in {@code benches/src/jvm/workloads.rs}.
  */
 enum Workload {
     STATELESS("stateless") {
