@@ -36,8 +36,15 @@ TABLES = {
 }
 # The same of tests that other projects wrote: they take long, and their sources are fetched and built first.
 FOREIGN = {"kafka-python-tests": "kafka_python_tests", "franz-go": "franz_go", "librdkafka": "librdkafka"}
-# What other projects' tests expect of a broker.
-FOREIGN_SETUP = brokers.Setup(partitions=4, acls=True)
+# What other projects' tests expect of a broker: several partitions, access control lists, and short sessions.
+FOREIGN_SETUP = brokers.Setup(
+    partitions=4,
+    kafka=(
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+        ("allow.everyone.if.no.acl.found", "true"),
+        ("group.min.session.timeout.ms", "1000"),
+    ),
+)
 FETCH = Path(__file__).parent.parent.parent / "scripts" / "clients-suite.sh"
 # Options of Java's programs that do little and should start fast; on stderr they say only what is wrong.
 JAVA_OPTIONS = (

@@ -15,11 +15,6 @@ SASL = "sasl on "
 
 # Who may log in by SASL/PLAIN at Apache Kafka. Users for SCRAM are made by the cases.
 USER, PASSWORD = "ann", "ann-secret"
-# Settings with which Apache Kafka keeps access control lists.
-ACLS = {
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "allow.everyone.if.no.acl.found": "true",
-}
 
 
 @dataclass(frozen=True)
@@ -28,8 +23,8 @@ class Setup:
 
     # Partitions of topics that it creates by itself.
     partitions: int = 1
-    # Whether it keeps access control lists; without any, everybody may do everything.
-    acls: bool = False
+    # More settings of Apache Kafka, by name.
+    kafka: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,8 @@ class Addresses:
 def running(which: str, programs: Path, setup: Setup) -> Iterator[Addresses]:
     """Where a broker listens, which ends with the block; it must end well. One that runs already is as it is."""
     if which == "kafka":
-        settings = {"num.partitions": str(setup.partitions), **(ACLS if setup.acls else {})}
-        options = [option for name, value in settings.items() for option in ("--property", f"{name}={value}")]
+        settings = (("num.partitions", str(setup.partitions)), *setup.kafka)
+        options = [option for name, value in settings for option in ("--property", f"{name}={value}")]
         with _serving([str(programs / "kafka-cluster"), "--sasl-user", f"{USER}={PASSWORD}", *options]) as addresses:
             yield addresses
     elif which == "lite":

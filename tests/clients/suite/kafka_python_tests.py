@@ -51,7 +51,6 @@ CASES = [
     *_cases(
         "admin",
         {
-            "describe_configs_broker_resource_returns_configs": (*ADMIN, "DescribeConfigs"),
             "describe_configs_topic_resource_returns_configs": (*ADMIN, "DescribeConfigs"),
             "describe_configs_mixed_resources_returns_configs": (*ADMIN, "DescribeConfigs"),
             "describe_configs_invalid_broker_id_raises": (*ADMIN, "DescribeConfigs"),
@@ -62,7 +61,6 @@ CASES = [
             "delete_records": (*CONSUME, "DeleteRecords"),
             "delete_records_with_errors": (*CONSUME, "DeleteRecords"),
             "create_delete_topics": (*ADMIN, "DeleteTopics"),
-            "create_partitions": (*ADMIN, "CreatePartitions"),
             "elect_leaders": (*ADMIN, "ElectLeaders"),
             "describe_log_dirs": (*ADMIN, "DescribeLogDirs"),
             "alter_replica_log_dirs": (*ADMIN, "DescribeLogDirs", "AlterReplicaLogDirs"),
@@ -81,7 +79,6 @@ CASES = [
             "consumer": CONSUME,
             "consumer_topics": CONSUME,
             "paused": CONSUME,
-            "kafka_version_infer": CONSUME,
             "kafka_consumer": CONSUME,
             "kafka_consumer_unsupported_encoding": CONSUME,
             "kafka_consumer__blocking": CONSUME,
