@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from .case import PATIENCE_S, Case, Cluster, expect
+from .case import KEEP, PATIENCE_S, Case, Cluster, expect
 
 ADMIN = ("ApiVersions", "Metadata", "CreateTopics")
 PRODUCE = (*ADMIN, "Produce")
@@ -55,10 +55,10 @@ async def _consumer(cluster: Cluster, *topics: str, **settings: object) -> Async
         await consumer.stop()
 
 
-async def _topic(cluster: Cluster, partitions: int = 1) -> str:
+async def _topic(cluster: Cluster, partitions: int = 1, **configs: str) -> str:
     name = cluster.name("topic")
     async with _admin(cluster) as admin:
-        created = await admin.create_topics([NewTopic(name, partitions, 1)])
+        created = await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
         expect(created.topic_errors[0][1], 0, "the error code")
         await _until("the topic has leaders", lambda: _has_leaders(admin, name))
     return name
@@ -130,7 +130,7 @@ async def idempotence(cluster: Cluster) -> None:
 
 
 async def records(cluster: Cluster) -> None:
-    topic = await _topic(cluster)
+    topic = await _topic(cluster, **KEEP)
     headers = [("a", b"1"), ("a", b""), ("b", b"\x00\xff")]
     async with _producer(cluster) as producer:
         await producer.send_and_wait(topic, None, key=b"k", headers=headers, timestamp_ms=1_000)
@@ -143,7 +143,7 @@ async def records(cluster: Cluster) -> None:
 
 
 async def seek_and_offsets(cluster: Cluster) -> None:
-    topic = await _topic(cluster)
+    topic = await _topic(cluster, **KEEP)
     here = TopicPartition(topic, 0)
     async with _producer(cluster) as producer:
         for number in range(10):

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 TIMEOUT_S = 60.0
 # How long a client may take to see what the broker has promised already.
 PATIENCE_S = 30.0
+# A topic whose records have times long past: a broker deletes, whenever it looks, what is older than a week.
+KEEP = {"retention.ms": "-1"}
 # The pause between two looks at what must happen.
 LOOK_S = 0.05
 

@@ -38,7 +38,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from .case import Case, Cluster, expect, until
+from .case import KEEP, Case, Cluster, expect, until
 
 PRODUCE = ("ApiVersions", "Metadata", "Produce", "CreateTopics")
 CONSUME = (*PRODUCE, "Fetch", "ListOffsets")
@@ -167,7 +167,7 @@ def headers_and_nulls(cluster: Cluster) -> None:
 
 
 def timestamps(cluster: Cluster) -> None:
-    topic = _topic(cluster)
+    topic = _topic(cluster, **KEEP)
     stamps = [1_000, 5_000, 3_000, 9_000, 1_600_000_000_000]
     producer = _producer(cluster)
     for stamp in stamps:
@@ -526,7 +526,7 @@ def alter_configs_replaces_all(cluster: Cluster) -> None:
 
 
 def list_offsets(cluster: Cluster) -> None:
-    admin, topic = _admin(cluster), _topic(cluster)
+    admin, topic = _admin(cluster), _topic(cluster, **KEEP)
     producer = _producer(cluster)
     for stamp in (1_000, 9_000, 3_000):
         _send(producer, topic, ["v"], timestamp=stamp)

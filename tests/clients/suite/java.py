@@ -16,7 +16,7 @@ from functools import partial
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from .case import Case, Cluster, expect, until
+from .case import KEEP, Case, Cluster, expect, until
 
 TOOLS = "org.apache.kafka.tools"
 GROUPS = f"{TOOLS}.consumer.group.ConsumerGroupCommand"
@@ -52,16 +52,16 @@ def _tool(cluster: Cluster, tool: str, *arguments: str, text: str = "", fails: b
     return _run(cluster, tool, "--bootstrap-server", cluster.bootstrap, *arguments, text=text, fails=fails)
 
 
-def _topic(cluster: Cluster, partitions: int = 1) -> str:
+def _topic(cluster: Cluster, partitions: int = 1, **configs: str) -> str:
     """A topic, by a client that starts faster than Java."""
     name = cluster.name("topic")
-    _create(cluster, name, partitions)
+    _create(cluster, name, partitions, **configs)
     return name
 
 
-def _create(cluster: Cluster, name: str, partitions: int) -> None:
+def _create(cluster: Cluster, name: str, partitions: int, **configs: str) -> None:
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    admin.create_topics([NewTopic(name, partitions, 1)])[name].result(CALL_S)
+    admin.create_topics([NewTopic(name, partitions, 1, config=configs)])[name].result(CALL_S)
     for _ in until("the new topic has leaders"):
         found = admin.list_topics(name, CALL_S).topics[name].partitions
         if len(found) == partitions and all(part.leader >= 0 for part in found.values()):
@@ -203,7 +203,7 @@ def group_members(cluster: Cluster) -> None:
 
 
 def offsets(cluster: Cluster) -> None:
-    topic = _topic(cluster)
+    topic = _topic(cluster, **KEEP)
     producer = Producer({"bootstrap.servers": cluster.bootstrap})
     for stamp in (1_000, 9_000, 5_000):
         producer.produce(topic, "v", partition=0, timestamp=stamp)

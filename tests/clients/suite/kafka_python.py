@@ -22,7 +22,7 @@ from kafka.admin import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from .case import Case, Cluster, expect, until
+from .case import KEEP, Case, Cluster, expect, until
 
 ADMIN = ("ApiVersions", "Metadata", "CreateTopics")
 PRODUCE = (*ADMIN, "Produce")
@@ -116,7 +116,7 @@ def acks(level: int | str, cluster: Cluster) -> None:
 
 def records(cluster: Cluster) -> None:
     """Headers, nulls and times come back as they were sent."""
-    topic = _topic(cluster)
+    topic = _topic(cluster, **KEEP)
     producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
     headers = [("a", b"1"), ("a", b""), ("b", b"\x00\xff")]
     producer.send(topic, None, key=b"k", headers=headers, timestamp_ms=1_000).get(WAIT_S)
@@ -136,7 +136,7 @@ def records(cluster: Cluster) -> None:
 
 
 def seek_and_offsets(cluster: Cluster) -> None:
-    topic = _topic(cluster)
+    topic = _topic(cluster, **KEEP)
     producer = KafkaProducer(bootstrap_servers=cluster.bootstrap)
     for number in range(10):
         producer.send(topic, str(number).encode(), timestamp_ms=1_000 * number)
