@@ -30,8 +30,8 @@ pub struct Options {
     pub properties: BTreeMap<String, String>,
     /// Options of Java: heap, collector, compiler.
     pub java_options: Vec<String>,
-    /// Names and passwords for SASL/PLAIN. When there are any, each node has a second listener, without TLS, which takes
-    /// these and, by SCRAM, the users that an administrator makes over the first one.
+    /// Names and passwords for SASL/PLAIN. When there are any, each node has a second listener, without TLS, which
+    /// takes these and, by SCRAM, the users that an administrator makes over the first one.
     pub sasl_users: BTreeMap<String, String>,
 }
 

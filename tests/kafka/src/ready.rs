@@ -11,7 +11,7 @@ use streams_core::protocol::messages::metadata::{MetadataRequest, MetadataRespon
 use streams_core::protocol::Response;
 use streams_core::{Clock, Error, ErrorKind, Result, SystemClock};
 
-/// A small machine takes half a minute for three nodes, and one on which many programs are compiled some minutes for one.
+/// A small machine takes half a minute for three nodes, and one that compiles many programs some minutes for one.
 const LIMIT: Duration = Duration::from_secs(300);
 /// How long one look at the transport lasts; then the node's process is looked at.
 const LOOK: Duration = Duration::from_millis(100);
