@@ -247,8 +247,9 @@ impl Worker {
         if running {
             self.shared.report_running(false);
         }
-        // User code runs when its processors are dropped, and may panic there too.
+        // User code runs when its processors are closed and dropped, and may panic there too.
         let dropped = panics::catch(|| {
+            thread.close_tasks();
             drop(thread);
             Ok(())
         });

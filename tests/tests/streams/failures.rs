@@ -83,6 +83,38 @@ fn a_panic_of_user_code_is_an_error_with_the_record_s_place() {
     assert!(text.contains("failures.rs:") && text.contains("no threes"), "{text}");
 }
 
+/// Fails on its first record.
+struct Failing(Arc<AtomicUsize>);
+
+impl Processor<String, String> for Failing {
+    type KOut = String;
+    type VOut = String;
+
+    fn process(&mut self, _: Record<'_, String, String>, _: &mut Context<'_, String, String>) -> Result<()> {
+        Err(Error::new(ErrorKind::Processing, "no records, please"))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_processor_is_closed_once_after_a_failure_too() {
+    let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
+    cluster.produce("in", 0, &[("a", "1")]);
+    let closed = Arc::new(AtomicUsize::new(0));
+    let shared = Arc::clone(&closed);
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").process(move || Failing(Arc::clone(&shared))).to("out");
+    let streams = cluster.streams(builder.build().expect("is valid"), &[]);
+    streams.start().expect("starts");
+    let text = failure(&streams);
+    assert!(text.contains("no records, please"), "{text}");
+    assert_eq!(closed.load(Ordering::SeqCst), 1);
+}
+
 #[test]
 fn a_thread_that_is_replaced_goes_on_from_the_last_commit() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);

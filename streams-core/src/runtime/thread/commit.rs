@@ -103,7 +103,7 @@ impl StreamThread {
                 continue;
             }
             self.current = Some(index);
-            for committable in running.task.prepare_commit()? {
+            for committable in running.task.prepare_commit().map_err(flush_cut_short)? {
                 let position = OffsetAndMetadata {
                     offset: committable.offset,
                     leader_epoch: committable.leader_epoch,
@@ -213,6 +213,13 @@ impl StreamThread {
         Ok(())
     }
 
+    /// Closes the tasks without a commit; those that are closed stay so.
+    pub(crate) fn close_tasks(&mut self) {
+        for running in &mut self.tasks {
+            running.task.close();
+        }
+    }
+
     /// Commits what is left and closes the tasks: one step of it.
     pub(super) fn close(&mut self, now: Timestamp) -> Result<()> {
         if self.commit.is_under_way() {
@@ -221,12 +228,22 @@ impl StreamThread {
         if self.begin_commit(now)? {
             return Ok(());
         }
-        for running in &mut self.tasks {
-            running.task.close();
-        }
+        self.close_tasks();
         self.publish(now);
         self.tasks.clear();
         self.phase = super::Phase::Closed;
         Ok(())
+    }
+}
+
+/// A flush that ends half-way has sent on some of what caches held back, and cannot be repeated from where it ended.
+#[cold]
+fn flush_cut_short(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Retriable => {
+            let message = "flushing the caches fails; going on from the last commit";
+            Error::with_source(ErrorKind::TaskCorrupted, message, error)
+        }
+        _ => error,
     }
 }
