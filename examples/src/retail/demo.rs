@@ -34,6 +34,8 @@ const LINES_PER_TURN_MAX: u64 = 2_000;
 const TURN: Duration = Duration::from_millis(20);
 const DRAW_INTERVAL: Duration = Duration::from_millis(500);
 const STATUS_INTERVAL: Duration = Duration::from_secs(2);
+/// Lines of a picture that goes where nobody knows the size.
+const LINES_UNKNOWN: usize = 40;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const COMMIT_INTERVAL_MS: u32 = 200;
 
@@ -55,7 +57,7 @@ pub struct DemoOptions {
 /// Rules for a shop whose days pass in a second and a half.
 fn rules() -> Rules {
     Rules {
-        opening_units: 120,
+        opening_units: 400,
         lead_time_days: 2.0,
         review_days: 5.0,
         history_days_min: 3,
@@ -219,7 +221,8 @@ impl Output {
             "retail demo   broker on {address}   data in {}\n\
              try: kcat -b {address} -L\n\
              \u{20}    kcat -b {address} -C -t reorder-suggestions -o -5 -e -f '%k %s\\n'\n\
-             \u{20}    echo '1:{{\"invoice\":\"1\",\"code\":\"22423\",\"quantity\":500,\"unit_price\":\"12.75\"}}' | kcat -b {address} -P -t sales -K:\n\
+             \u{20}    echo '1:{{\"invoice\":\"1\",\"code\":\"22423\",\"quantity\":500,\"unit_price\":\"12.75\"}}' |\n\
+             \u{20}      kcat -b {address} -P -t sales -K:\n\
              Ctrl-C stops; a second start goes on from there",
             options.data_dir.display()
         );
@@ -253,9 +256,10 @@ impl Output {
             return print(&text);
         }
         let time = calendar::date_time(till.time());
-        let page = picture.page(&format!("{}\n\nshop time {time}", self.heading));
+        let page = picture.page(&format!("{}\n\nshop time {time}", self.heading), terminal_lines());
         let lines: String = page.lines().map(|line| format!("{line}\x1b[K\n")).collect();
-        print(&format!("\x1b[H{lines}\x1b[J"))
+        // Lines that are too long for the terminal are cut, so that each stays where the next picture overwrites it.
+        print(&format!("\x1b[?7l\x1b[H{lines}\x1b[J\x1b[?7h"))
     }
 
     fn end(&mut self, picture: &mut Picture, till: &Till) -> Result<()> {
@@ -270,6 +274,11 @@ impl Output {
             till.next_row - 1
         ))
     }
+}
+
+/// How many lines the terminal has now.
+fn terminal_lines() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout()).map_or(LINES_UNKNOWN, |size| usize::from(size.ws_row))
 }
 
 fn print(text: &str) -> Result<()> {

@@ -17,6 +17,11 @@ pub const TOPICS: [&str; 6] = [STOCK_LEVELS, REORDER_SUGGESTIONS, PRICES, PRICE_
 const STOCK_ROWS_MAX: usize = 16;
 const EVENTS_MAX: usize = 8;
 const NAME_CHARS_MAX: usize = 32;
+/// What a page has beside heading, table rows and events: three empty lines, the table's head, the sums, and the line where
+/// the cursor rests.
+const LINES_BETWEEN: usize = 7;
+/// A table is as wide as a terminal of 80 columns.
+const PRODUCT_CHARS_MAX: usize = 23;
 
 /// What the pipeline has told so far.
 #[derive(Debug, Default)]
@@ -116,19 +121,23 @@ impl Picture {
 
     /// The table of stock, most urgent first.
     pub fn table(&self) -> String {
+        self.table_of(STOCK_ROWS_MAX)
+    }
+
+    fn table_of(&self, rows_max: usize) -> String {
         let mut text = format!(
-            "{:<41} {:>7} {:>8} {:>8} {:>8} {:>7} {:>7} {:>8}\n",
-            "product", "on hand", "on order", "position", "reorder<", "per day", "cover d", "price"
+            "{:<PRODUCT_CHARS_MAX$} {:>7} {:>8} {:>8} {:>7} {:>7} {:>6} {:>7}\n",
+            "product", "on hand", "on order", "position", "reorder", "per day", "days", "price"
         );
         let mut rows: Vec<(&String, &Stock)> = self.stock.iter().collect();
         let cover = |stock: &Stock| stock.cover_days.unwrap_or(f64::MAX);
         rows.sort_by(|a, b| cover(a.1).total_cmp(&cover(b.1)).then_with(|| a.0.cmp(b.0)));
-        for (code, stock) in rows.into_iter().take(STOCK_ROWS_MAX) {
+        for (code, stock) in rows.into_iter().take(rows_max) {
             let price = self.prices.get(code).unwrap_or(&stock.list_price);
             let cover = stock.cover_days.map_or_else(|| "-".to_owned(), |days| format!("{days:.1}"));
             let _ = writeln!(
                 text,
-                "{:<41} {:>7} {:>8} {:>8} {:>8} {:>7.1} {cover:>7} {price:>8.2}",
+                "{:<PRODUCT_CHARS_MAX$.PRODUCT_CHARS_MAX$} {:>7} {:>8} {:>8} {:>7} {:>7.1} {cover:>6} {price:>7.2}",
                 label(code),
                 stock.on_hand,
                 stock.on_order,
@@ -140,13 +149,15 @@ impl Picture {
         text
     }
 
-    /// Table, events and sums.
-    pub fn page(&self, heading: &str) -> String {
-        let mut text = format!("{heading}\n\n{}\n", self.table());
-        for event in &self.events {
+    /// Table, events and sums, in no more lines than the terminal has: as much of table and events as there is room for.
+    pub fn page(&self, heading: &str, lines_max: usize) -> String {
+        let room = lines_max.saturating_sub(heading.lines().count() + LINES_BETWEEN);
+        let events = (room / 3).min(EVENTS_MAX);
+        let mut text = format!("{heading}\n\n{}\n", self.table_of((room - events).min(STOCK_ROWS_MAX)));
+        for event in self.events.iter().skip(self.events.len().saturating_sub(events)) {
             let _ = writeln!(text, "{event}");
         }
-        let _ = writeln!(text, "\n{}", self.status());
+        let _ = writeln!(text, "\n{}", self.status().replacen("stock, ", "stock,\n", 1));
         text
     }
 }
@@ -172,6 +183,32 @@ mod tests {
             value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
             headers: Headers::new(),
         }
+    }
+
+    #[test]
+    fn a_page_is_no_longer_than_the_terminal() -> Result<()> {
+        let mut picture = Picture::default();
+        for code in 10..40 {
+            let order = format!(
+                r#"{{"order":"{code}-1","units":1,"position":3,"on_hand":3,"on_order":0,"reorder_point":12,"mean_daily":1.5,"at":""}}"#
+            );
+            picture.take(&record(REORDER_SUGGESTIONS, &code.to_string(), Some(&order)))?;
+            let stock = Stock { cover_days: Some(f64::from(code)), ..Stock::default() };
+            picture.take(&record(
+                STOCK_LEVELS,
+                &code.to_string(),
+                Some(&serde_json::to_string(&stock).expect("is JSON")),
+            ))?;
+        }
+        let lines = |lines_max| picture.page("one\ntwo", lines_max).lines().count();
+        assert_eq!((lines(24), lines(10)), (23, 9));
+        assert_eq!(lines(100), 2 + LINES_BETWEEN - 1 + STOCK_ROWS_MAX + EVENTS_MAX, "no longer than it is useful");
+        let page = picture.page("one\ntwo", 24);
+        assert!(
+            page.contains("\n10 ") && page.contains("39: position"),
+            "the most urgent product, the last event: {page}"
+        );
+        Ok(())
     }
 
     #[test]
