@@ -1,7 +1,7 @@
 //! The records that both sides read, generated once into the broker's topics.
 //!
-//! 8-byte keys in a scrambled but fixed order, [`RECORDS_PER_KEY`] records to each; 92-byte values that start with a
-//! foreign key; times that go on evenly over [`SPAN_MS`]. A single input has all records on the left; a join's are
+//! 8-byte keys in a scrambled but fixed order, `RECORDS_PER_KEY` records to each; 92-byte values that start with a
+//! foreign key; times that go on evenly over `SPAN_MS`. A single input has all records on the left; a join's are
 //! spread over both sides in turns. A smaller input has the same windows and as many records to a key.
 
 use std::sync::Arc;

@@ -346,7 +346,7 @@ impl Processor<(), String> for Ticking {
     }
 
     fn process(&mut self, _: Record<'_, (), String>, cx: &mut Context<'_, (), String>) -> Result<()> {
-        self.0.store(cx.current_system_time().0, std::sync::atomic::Ordering::Relaxed);
+        self.0.store(cx.current_system_time().0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -372,7 +372,7 @@ fn the_wall_clock_is_that_of_the_step_and_what_a_tick_does_is_committed() {
     task.init(Timestamp(1_000)).unwrap();
     add(&mut task, "a", 0, "x@1");
     assert_eq!(task.process(1, Timestamp(1_050)).unwrap(), 1);
-    assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 1_050);
+    assert_eq!(seen.load(Ordering::Relaxed), 1_050);
     assert_eq!((committed(&mut task).len(), task.is_commit_needed()), (1, false));
 
     assert_eq!(task.next_punctuation(), Some(Timestamp(1_100)));
