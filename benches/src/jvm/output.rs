@@ -32,6 +32,9 @@ pub enum Compared {
     EveryRecord,
     /// The last value of every key.
     LastOfKey,
+    /// The last value of every key, whatever its time: that of a foreign-key join's result depends on which side came
+    /// last to the task of the right side.
+    LastValueOfKey,
     /// The last value of every key in every window; the window is that of the record's time.
     LastOfWindow,
 }
@@ -43,7 +46,7 @@ pub struct Output {
     pub records: u64,
     /// How many records, or last values, are in the digest.
     pub compared: u64,
-    /// The sum of their hashes: key, value and time.
+    /// The sum of their hashes: key, value and, where it is compared, time.
     pub digest: u64,
 }
 
@@ -119,14 +122,15 @@ impl Tally {
 
     fn add(&mut self, key: Option<&[u8]>, value: Option<&[u8]>, time: Timestamp) {
         self.records += 1;
-        let hash = hash(key, value, time);
+        let hashed_time = if self.compared == Compared::LastValueOfKey { Timestamp(0) } else { time };
+        let hash = hash(key, value, hashed_time);
         let window_ms = i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
         let window = match self.compared {
             Compared::EveryRecord => {
                 self.digest = self.digest.wrapping_add(hash);
                 return;
             }
-            Compared::LastOfKey => 0,
+            Compared::LastOfKey | Compared::LastValueOfKey => 0,
             Compared::LastOfWindow => time.0.div_euclid(window_ms),
         };
         self.last.insert((key.unwrap_or_default().to_vec(), window), value.map(|_| hash));
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn outputs_agree_when_what_is_compared_is_the_same() {
-        use Compared::{EveryRecord, LastOfKey, LastOfWindow};
+        use Compared::{EveryRecord, LastOfKey, LastOfWindow, LastValueOfKey};
         let base: &[Line] = &[("a", Some("1"), 5), ("b", Some("1"), 6), ("a", Some("2"), 7)];
         let other_order: &[Line] = &[("b", Some("1"), 6), ("a", Some("1"), 5), ("a", Some("2"), 7)];
         let merged: &[Line] = &[("a", Some("2"), 7), ("b", Some("1"), 6)];
@@ -185,6 +189,8 @@ mod tests {
             (LastOfKey, deleted, true),
             (LastOfKey, other_last, false),
             (LastOfKey, other_time, false),
+            (LastValueOfKey, other_time, true),
+            (LastValueOfKey, other_last, false),
             (LastOfKey, &merged[..1], false),
             (LastOfWindow, merged, true),
             (LastOfWindow, other_window, false),

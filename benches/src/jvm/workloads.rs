@@ -35,7 +35,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload("count", Shape::Single, Compared::LastOfKey, Ok(count)),
     workload("tumbling-count", Shape::Single, Compared::LastOfWindow, Ok(tumbling_count)),
     workload("stream-join", Shape::Pairs, Compared::EveryRecord, Err("the join of two streams")),
-    workload("foreign-key-join", Shape::Foreign, Compared::LastOfKey, Err("the foreign-key join")),
+    workload("foreign-key-join", Shape::Foreign, Compared::LastValueOfKey, Err("the foreign-key join")),
 ];
 
 /// Builds a workload, or says which operator it waits for.
