@@ -28,7 +28,7 @@ if [ ! -s "$archive_dir/librocksdb.a" ]; then
   printf '[package]\nname = "rocksdb-archive"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\nrocksdb = { version = "=%s", default-features = false, features = [%s] }\n[workspace]\n' "$version" "$features" > "$build/Cargo.toml"
   : > "$build/src/lib.rs"
   env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$build/target" cargo build --release --quiet --manifest-path "$build/Cargo.toml" >&2
-  found=$(find "$build/target/release/build" -path '*librocksdb-sys-*/out/librocksdb.a' | head -n 1)
+  found=$(find "$build/target/release/build" -path '*librocksdb-sys-*/out/librocksdb.a' -print -quit)
   [ -n "$found" ] || { echo "scripts/rocksdb-archive.sh: cargo built no librocksdb.a under $build/target" >&2; exit 1; }
   cp "$found" "$archive_dir/librocksdb.a.part"
   mv "$archive_dir/librocksdb.a.part" "$archive_dir/librocksdb.a"

@@ -18,6 +18,7 @@ use streams_benches::jvm::output;
 use streams_benches::jvm::process::measure;
 use streams_benches::jvm::report::{differences, json, table, Measured, Row};
 use streams_benches::jvm::workloads::{Workload, WORKLOADS};
+use streams_benches::per_second;
 use streams_core::{Error, ErrorKind, Result, ResultExt as _};
 use tracing_subscriber::EnvFilter;
 
@@ -178,6 +179,8 @@ impl Bench<'_> {
         let before = output::ends(address, OUTPUT)?;
         let run = measure(command.arg(state.path()).args(counts), broker)?;
         let output = output::read(address, OUTPUT, &before, self.workload.compared)?;
+        let rate = per_second(self.arguments.records, run.elapsed);
+        say(&format!("  {:.1} s, {rate:.0} records/s, {} records written", run.elapsed.as_secs_f64(), output.records));
         Ok(self.row(framework, broker_name, guarantee, Ok(Measured { run, output })))
     }
 

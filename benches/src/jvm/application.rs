@@ -17,7 +17,7 @@ use crate::jvm::workloads::Workload;
 /// How often the metrics are read; the end of the run is known to about this precision.
 const LOOK: Duration = Duration::from_millis(10);
 /// A run that takes longer has failed.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1200);
 
 /// What one process is asked to do.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ public final class Main {
     private static final int QUIET = 40;
     /** Where a cache feeds another sub-topology, that one sees nothing before a commit, which by default comes every 30 s. */
     private static final int COMMIT_INTERVAL_MS = 1_000;
-    private static final Duration LIMIT = Duration.ofMinutes(10);
+    private static final Duration LIMIT = Duration.ofMinutes(20);
 
     private Main() {
     }
