@@ -25,7 +25,17 @@ if [ ! -s "$archive_dir/librocksdb.a" ]; then
   echo "building RocksDB once into $archive_dir (about 11 minutes on two idle cores) ..." >&2
   build=$cache/rocksdb/build
   mkdir -p "$build/src"
-  printf '[package]\nname = "rocksdb-archive"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\nrocksdb = { version = "=%s", default-features = false, features = [%s] }\n[workspace]\n' "$version" "$features" > "$build/Cargo.toml"
+  cat > "$build/Cargo.toml" <<TOML
+[package]
+name = "rocksdb-archive"
+version = "0.0.0"
+edition = "2021"
+[dependencies]
+rocksdb = { version = "=$version", default-features = false, features = [$features] }
+[profile.release.package.librocksdb-sys]
+opt-level = 2     # as RocksDB's own Makefile
+[workspace]
+TOML
   : > "$build/src/lib.rs"
   env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$build/target" cargo build --release --quiet --manifest-path "$build/Cargo.toml" >&2
   found=$(find "$build/target/release/build" -path '*librocksdb-sys-*/out/librocksdb.a' -print -quit)

@@ -9,6 +9,7 @@
 //! | files of 700 lines, functions of 70, a module doc first | `tidy/shape.rs` |
 //! | which module may import which, which file may touch the outside world | `tidy/modules.rs`, `tidy/ambient.rs` |
 //! | every row of bad input has a test | `tidy/rows.rs` |
+//! | scripts without pipes that fail now and then | `tidy/shell.rs` |
 //! | unfinished marks, silenced lints, machine paths | `tidy/words.rs` |
 
 #[path = "tidy/ambient.rs"]
@@ -21,6 +22,8 @@ mod paths;
 mod rows;
 #[path = "tidy/shape.rs"]
 mod shape;
+#[path = "tidy/shell.rs"]
+mod shell;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/words.rs"]
@@ -84,6 +87,11 @@ fn nothing_unfinished_and_nothing_silenced() {
 #[test]
 fn no_path_of_anybodys_machine() {
     expect_none(checkout().iter().flat_map(words::machine_paths));
+}
+
+#[test]
+fn no_pipe_whose_reader_leaves_early() {
+    expect_none(checkout().iter().filter(|source| source.is_shell()).flat_map(shell::broken_pipes));
 }
 
 #[test]

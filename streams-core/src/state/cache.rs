@@ -9,10 +9,17 @@
 //! least recently used row; when that one is dirty, every dirty row is flushed, the evicted one first, as in Kafka
 //! Streams. The cache itself writes nothing: [`Cache::pop_dirty`] hands rows out, and `state::layers` acts.
 //!
-//! Rows sit in a slab and are linked by index in two lists (use, write), so that a hit allocates nothing; nor does a row
-//! that comes or goes while it is short.
+//! Both orders are exact, and a hit pays for neither: it only notes two ticks of the cache's clock in the row that it has
+//! in hand. A flush sorts the dirty rows by the tick of their write. Evictions follow a list of all rows sorted by the
+//! tick of their use; it is made when it is needed, passes over what was used since, and serves until it is used up.
+//!
+//! Rows sit in a slab, so that a hit allocates nothing; nor does a row that comes or goes while it is short.
 
+use std::cmp::Reverse;
+
+use foldhash::fast::FixedState;
 use hashbrown::hash_table::HashTable;
+use hashbrown::HashMap;
 
 use super::engine::byte_map::{hash_key, KeyOrder};
 use super::engine::row_bytes::{key_len, RowBytes};
@@ -20,29 +27,15 @@ use super::engine::{Direction, KeyBounds, Rows};
 use crate::record::Headers;
 use crate::time::Timestamp;
 
-/// What a row costs beside memory of its own: its place in slab and table.
-const ROW_OVERHEAD_BYTES: usize = size_of::<Row>() + 12;
-
-/// The end of a list.
-const NIL: u32 = u32::MAX;
+/// What a row costs beside memory of its own: its places in slab, table and the list of dirty rows. The list of victims,
+/// 16 bytes a row, is not counted: it is there only once rows had to go.
+const ROW_OVERHEAD_BYTES: usize = size_of::<Row>() + 12 + size_of::<u32>();
 
 /// Rows are numbered by `u32`; at the smallest size per row this many take more than 400 GiB.
-const ROWS_MAX: usize = (u32::MAX - 1) as usize;
+const ROWS_MAX: usize = u32::MAX as usize;
 
-#[derive(Debug, Clone, Copy)]
-struct Link {
-    before: u32,
-    after: u32,
-}
-
-const UNLINKED: Link = Link { before: NIL, after: NIL };
-
-/// The two lists that a row can be in.
-#[derive(Debug, Clone, Copy)]
-enum List {
-    Use,
-    Write,
-}
+/// A time of the cache's own clock, which goes on with every use.
+type Tick = u64;
 
 #[derive(Debug)]
 struct Row {
@@ -51,9 +44,9 @@ struct Row {
     live: bool,
     dirty: bool,
     timestamp: Timestamp,
-    /// Those of the record that wrote the row; most have none, and a box keeps the row small.
-    headers: Option<Box<Headers>>,
-    links: [Link; 2],
+    used: Tick,
+    /// When it was last written; only a dirty row's counts.
+    written: Tick,
 }
 
 impl Row {
@@ -73,12 +66,6 @@ impl Row {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Ends {
-    first: u32,
-    last: u32,
-}
-
 /// A dirty row that must go down.
 #[derive(Debug)]
 pub(crate) struct DirtyRow<'a> {
@@ -94,7 +81,16 @@ pub(crate) struct Cache {
     table: HashTable<u32>,
     rows: Vec<Row>,
     free: Vec<u32>,
-    lists: [Ends; 2],
+    now: Tick,
+    /// The row that was used last, unless it is gone.
+    newest: Option<u32>,
+    /// The dirty rows; while `dirty_is_sorted`, the one that was written first is the last.
+    dirty: Vec<u32>,
+    dirty_is_sorted: bool,
+    /// Rows to evict, the next one last, each with the tick of its use when the list was made.
+    victims: Vec<(Tick, u32)>,
+    /// The headers of the records that wrote rows, for the few rows that have any.
+    headers: HashMap<u32, Box<Headers>, FixedState>,
     order: KeyOrder,
     bytes: usize,
     bytes_max: usize,
@@ -107,7 +103,12 @@ impl Cache {
             table: HashTable::new(),
             rows: Vec::new(),
             free: Vec::new(),
-            lists: [Ends { first: NIL, last: NIL }; 2],
+            now: 0,
+            newest: None,
+            dirty: Vec::new(),
+            dirty_is_sorted: true,
+            victims: Vec::new(),
+            headers: HashMap::default(),
             order: KeyOrder::default(),
             bytes: 0,
             bytes_max,
@@ -123,11 +124,14 @@ impl Cache {
     #[inline]
     pub(crate) fn touch(&mut self, key: &[u8]) -> Option<u32> {
         let rows = &self.rows;
-        let index = *self.table.find(hash_key(key), |index| rows[*index as usize].key() == key)?;
-        if self.lists[List::Use as usize].last != index {
-            self.unlink(List::Use, index);
-            self.link_last(List::Use, index);
-        }
+        let index = match self.newest {
+            // A row is mostly read and then written.
+            Some(index) if rows[index as usize].key() == key => index,
+            _ => *self.table.find(hash_key(key), |index| rows[*index as usize].key() == key)?,
+        };
+        self.now += 1;
+        self.rows[index as usize].used = self.now;
+        self.newest = Some(index);
         Some(index)
     }
 
@@ -146,17 +150,18 @@ impl Cache {
         headers: Option<Box<Headers>>,
     ) {
         let index = self.upsert(key, value);
+        match headers {
+            Some(headers) => drop(self.headers.insert(index, headers)),
+            None => self.forget_headers(index),
+        }
         let row = &mut self.rows[index as usize];
         row.timestamp = timestamp;
-        row.headers = headers;
-        if row.dirty {
-            if self.lists[List::Write as usize].last == index {
-                return;
-            }
-            self.unlink(List::Write, index);
+        row.written = row.used;
+        if !row.dirty {
+            row.dirty = true;
+            self.dirty.push(index);
         }
-        self.rows[index as usize].dirty = true;
-        self.link_last(List::Write, index);
+        self.dirty_is_sorted = false;
     }
 
     /// Keeps a row that was read from below; returns its place.
@@ -174,13 +179,11 @@ impl Cache {
     /// first of the dirty ones, and the answer is `true`: everything dirty must be flushed before going on.
     pub(crate) fn evict_clean(&mut self) -> bool {
         while self.is_over_budget() {
-            let index = self.lists[List::Use as usize].first;
-            if index == NIL {
-                return false;
-            }
-            if self.rows[index as usize].dirty {
-                self.unlink(List::Write, index);
-                self.link_first(List::Write, index);
+            let Some(index) = self.least_recently_used() else { return false };
+            let row = &mut self.rows[index as usize];
+            if row.dirty {
+                row.written = 0;
+                self.dirty_is_sorted = false;
                 return true;
             }
             self.remove(index);
@@ -188,17 +191,36 @@ impl Cache {
         false
     }
 
+    /// The row that was used longest ago. All rows that are not in the list of victims, or there with another tick,
+    /// were used after it was made.
+    fn least_recently_used(&mut self) -> Option<u32> {
+        loop {
+            while let Some((used, index)) = self.victims.last().copied() {
+                if self.rows[index as usize].used == used {
+                    return Some(index);
+                }
+                self.victims.pop();
+            }
+            if self.table.is_empty() {
+                return None;
+            }
+            self.victims.extend(self.table.iter().map(|index| (self.rows[*index as usize].used, *index)));
+            self.victims.sort_unstable_by_key(|(used, _)| Reverse(*used));
+        }
+    }
+
     /// Takes the mark of the dirty row that was written first and hands it out; a deletion leaves the cache with
     /// [`Self::forget_deletion`].
     pub(crate) fn pop_dirty(&mut self) -> Option<(u32, DirtyRow<'_>)> {
-        let index = self.lists[List::Write as usize].first;
-        if index == NIL {
-            return None;
+        if !self.dirty_is_sorted {
+            let rows = &self.rows;
+            self.dirty.sort_unstable_by_key(|index| Reverse(rows[*index as usize].written));
+            self.dirty_is_sorted = true;
         }
-        self.unlink(List::Write, index);
+        let index = self.dirty.pop()?;
+        let headers = if self.headers.is_empty() { None } else { self.headers.remove(&index) };
         let row = &mut self.rows[index as usize];
         row.dirty = false;
-        let headers = row.headers.take();
         let row = &*row;
         Some((index, DirtyRow { key: row.key(), value: row.value(), timestamp: row.timestamp, headers }))
     }
@@ -213,7 +235,7 @@ impl Cache {
 
     /// Whether a row waits to go down.
     pub(crate) fn has_dirty(&self) -> bool {
-        self.lists[List::Write as usize].first != NIL
+        !self.dirty.is_empty()
     }
 
     /// Reads rows within the bounds in key order, deletions too.
@@ -255,30 +277,32 @@ impl Cache {
                     live: false,
                     dirty: false,
                     timestamp: Timestamp::UNKNOWN,
-                    headers: None,
-                    links: [UNLINKED; 2],
+                    used: 0,
+                    written: 0,
                 });
-                u32::try_from(self.rows.len() - 1).unwrap_or(NIL)
+                u32::try_from(self.rows.len() - 1).expect("one row more than `ROWS_MAX` is evicted at once")
             }
         };
         let row = &mut self.rows[index as usize];
         row.bytes.set(key, value.unwrap_or_default());
         row.key_len = key_len(key);
         row.live = value.is_some();
+        self.now += 1;
+        row.used = self.now;
         self.bytes += row.cost();
         let rows = &self.rows;
         self.table.insert_unique(hash_key(key), index, |other| hash_key(rows[*other as usize].key()));
         self.order.added(key);
-        self.link_last(List::Use, index);
         index
     }
 
     fn remove(&mut self, index: u32) {
-        self.unlink(List::Use, index);
         let row = &mut self.rows[index as usize];
         let cost = row.cost();
         let bytes = std::mem::replace(&mut row.bytes, RowBytes::EMPTY);
-        let key = &bytes.as_slice()[..row.key_len as usize];
+        let key = &bytes.as_slice()[..std::mem::take(&mut row.key_len) as usize];
+        row.used = 0;
+        self.newest = self.newest.filter(|newest| *newest != index);
         self.bytes -= cost;
         if let Ok(slot) = self.table.find_entry(hash_key(key), |other| *other == index) {
             slot.remove();
@@ -287,168 +311,13 @@ impl Cache {
         self.free.push(index);
     }
 
-    fn unlink(&mut self, list: List, index: u32) {
-        let Link { before, after } = std::mem::replace(&mut self.rows[index as usize].links[list as usize], UNLINKED);
-        match before {
-            NIL => self.lists[list as usize].first = after,
-            _ => self.rows[before as usize].links[list as usize].after = after,
-        }
-        match after {
-            NIL => self.lists[list as usize].last = before,
-            _ => self.rows[after as usize].links[list as usize].before = before,
-        }
-    }
-
-    fn link_last(&mut self, list: List, index: u32) {
-        let last = std::mem::replace(&mut self.lists[list as usize].last, index);
-        self.rows[index as usize].links[list as usize] = Link { before: last, after: NIL };
-        match last {
-            NIL => self.lists[list as usize].first = index,
-            _ => self.rows[last as usize].links[list as usize].after = index,
-        }
-    }
-
-    fn link_first(&mut self, list: List, index: u32) {
-        let first = std::mem::replace(&mut self.lists[list as usize].first, index);
-        self.rows[index as usize].links[list as usize] = Link { before: NIL, after: first };
-        match first {
-            NIL => self.lists[list as usize].last = index,
-            _ => self.rows[first as usize].links[list as usize].before = index,
+    #[inline]
+    fn forget_headers(&mut self, index: u32) {
+        if !self.headers.is_empty() {
+            self.headers.remove(&index);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{expect, Expect};
-
-    use super::*;
-
-    fn put(cache: &mut Cache, rows: &[(&str, Option<&str>)]) {
-        for (at, (key, value)) in rows.iter().enumerate() {
-            cache.put(key.as_bytes(), value.map(str::as_bytes), Timestamp(at as i64), None);
-        }
-    }
-
-    fn drain(cache: &mut Cache, expected: Expect) {
-        let mut text = String::new();
-        while let Some((index, row)) = cache.pop_dirty() {
-            let key = String::from_utf8_lossy(row.key);
-            let value = row.value.map(String::from_utf8_lossy);
-            text.push_str(&format!("{key} = {value:?} @ {}\n", row.timestamp));
-            cache.forget_deletion(index);
-        }
-        expected.assert_eq(&text);
-    }
-
-    #[test]
-    fn dirty_rows_leave_in_the_order_of_their_last_write() {
-        let mut cache = Cache::new(usize::MAX);
-        put(&mut cache, &[("a", Some("1")), ("b", Some("2")), ("c", None), ("a", Some("333"))]);
-        drain(
-            &mut cache,
-            expect![[r#"
-            b = Some("2") @ 1
-            c = None @ 2
-            a = Some("333") @ 3
-        "#]],
-        );
-        drain(&mut cache, expect![""]);
-        let index = cache.touch(b"a").unwrap();
-        assert_eq!(cache.value(index), Some(&b"333"[..]));
-        assert_eq!(cache.touch(b"c"), None);
-    }
-
-    #[test]
-    fn a_dirty_victim_goes_first_and_takes_all_dirty_rows_along() {
-        let mut cache = Cache::new(3 * ROW_OVERHEAD_BYTES);
-        put(&mut cache, &[("a", Some("1")), ("b", Some("2")), ("c", Some("3"))]);
-        cache.put(b"a", Some(b"4"), Timestamp(9), None);
-        assert!(!cache.is_over_budget());
-        cache.put(b"d", Some(b"5"), Timestamp(10), None);
-        assert!(cache.is_over_budget());
-        assert!(cache.evict_clean());
-        drain(
-            &mut cache,
-            expect![[r#"
-            b = Some("2") @ 1
-            c = Some("3") @ 2
-            a = Some("4") @ 9
-            d = Some("5") @ 10
-        "#]],
-        );
-        assert!(!cache.evict_clean());
-        assert_eq!(cache.touch(b"b"), None);
-        assert!(cache.touch(b"c").is_some());
-        assert_eq!(cache.bytes(), 3 * ROW_OVERHEAD_BYTES);
-    }
-
-    #[test]
-    fn clean_rows_leave_by_last_use() {
-        let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
-        cache.keep_clean(b"a", b"1");
-        cache.keep_clean(b"b", b"2");
-        assert!(cache.touch(b"a").is_some());
-        cache.keep_clean(b"c", b"3");
-        assert!(!cache.evict_clean());
-        let mut rows = Rows::default();
-        cache.scan((std::ops::Bound::Unbounded, std::ops::Bound::Unbounded), Direction::Forward, &mut rows);
-        assert_eq!(rows.iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>(), [b"a".to_vec(), b"c".to_vec()]);
-    }
-
-    /// The victim is the row that was used longest ago, which need not be the one written longest ago.
-    #[test]
-    fn the_victim_goes_before_rows_that_were_written_earlier() {
-        let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
-        put(&mut cache, &[("a", Some("1")), ("b", Some("2"))]);
-        assert!(cache.touch(b"a").is_some());
-        put(&mut cache, &[("c", Some("3"))]);
-        assert!(cache.evict_clean());
-        drain(
-            &mut cache,
-            expect![[r#"
-            b = Some("2") @ 1
-            a = Some("1") @ 0
-            c = Some("3") @ 0
-        "#]],
-        );
-        assert!(!cache.evict_clean());
-        assert_eq!((cache.touch(b"b"), cache.touch(b"a").is_some()), (None, true));
-    }
-
-    #[test]
-    fn rows_count_by_their_size_now() {
-        let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
-        let long = "x".repeat(2 * ROW_OVERHEAD_BYTES);
-        put(&mut cache, &[("a", Some("1"))]);
-        let before = cache.bytes();
-        put(&mut cache, &[("a", Some(&long))]);
-        assert!(cache.is_over_budget(), "{} bytes", cache.bytes());
-        put(&mut cache, &[("a", Some("1"))]);
-        put(&mut cache, &[("b", None)]);
-        assert!(cache.bytes() >= before + ROW_OVERHEAD_BYTES);
-        while let Some((index, _)) = cache.pop_dirty() {
-            cache.forget_deletion(index);
-        }
-        cache.set_budget(0);
-        assert!(!cache.evict_clean());
-        assert_eq!(cache.bytes(), 0, "nothing is left that would count");
-    }
-
-    #[test]
-    fn a_row_leaves_with_the_headers_of_its_last_write() {
-        let mut cache = Cache::new(usize::MAX);
-        let mut headers = Headers::new();
-        headers.push("trace", None);
-        for (value, headers) in [("1", None), ("2", Some(Box::new(headers))), ("3", None)] {
-            let expected = headers.is_some();
-            cache.put(b"a", Some(value.as_bytes()), Timestamp(1), headers.clone());
-            cache.put(b"b", Some(value.as_bytes()), Timestamp(1), headers);
-            if value == "2" {
-                continue;
-            }
-            let (_, row) = cache.pop_dirty().expect("it is dirty");
-            assert_eq!((row.key, row.headers.is_some()), (&b"a"[..], expected), "{value}");
-        }
-    }
-}
+mod tests;

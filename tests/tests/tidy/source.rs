@@ -27,6 +27,11 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
+    /// Whether it is a script, or holds some.
+    pub(crate) fn is_shell(&self) -> bool {
+        self.path.ends_with(".sh") || self.path.ends_with("Makefile") || self.path.starts_with(".ci/")
+    }
+
     /// Whether the whole file is compiled for tests only, by the naming that STYLE.md asks for.
     pub(crate) fn is_test(&self) -> bool {
         self.path.split('/').any(|part| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs"))
