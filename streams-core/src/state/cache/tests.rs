@@ -97,6 +97,25 @@ fn the_victim_goes_before_rows_that_were_written_earlier() {
 }
 
 #[test]
+fn the_victim_goes_first_after_a_flush_that_failed_too() {
+    let mut cache = Cache::new(3 * ROW_OVERHEAD_BYTES);
+    put(&mut cache, &[("a", Some("1")), ("b", Some("2")), ("c", Some("3"))]);
+    assert!(cache.pop_dirty().is_some());
+    assert!(cache.touch(b"b").is_some());
+    cache.keep_clean(b"d", b"4");
+    assert!(!cache.evict_clean());
+    cache.keep_clean(b"e", b"5");
+    assert!(cache.evict_clean());
+    drain(
+        &mut cache,
+        expect![[r#"
+            c = Some("3") @ 2
+            b = Some("2") @ 1
+        "#]],
+    );
+}
+
+#[test]
 fn rows_count_by_their_size_now() {
     let mut cache = Cache::new(2 * ROW_OVERHEAD_BYTES);
     let long = "x".repeat(2 * ROW_OVERHEAD_BYTES);
@@ -185,7 +204,7 @@ proptest::proptest! {
     #[test]
     fn rows_leave_as_from_a_list_that_is_searched(
         rows_max in 1_usize..6,
-        steps in proptest::collection::vec((0_u8..5, 0_u8..9), 1..200),
+        steps in proptest::collection::vec((0_u8..6, 0_u8..9), 1..200),
     ) {
         let mut cache = Cache::new(rows_max * ROW_OVERHEAD_BYTES);
         let (mut model, mut flushed, mut expected) = (Model::default(), Vec::new(), Vec::new());
@@ -201,9 +220,14 @@ proptest::proptest! {
                     model.put(key, None, now);
                 }
                 2 => proptest::prop_assert_eq!(cache.touch(&bytes).is_some(), model.touch(key, now)),
+                3 if model.touch(key, now) => proptest::prop_assert!(cache.touch(&bytes).is_some()),
+                3 => {
+                    cache.keep_clean(&bytes, &[value]);
+                    model.0.push((key, Some(value), now, 0, false));
+                }
                 _ => {
                     // One row is as far as a flush comes that fails.
-                    let rows = if step == 3 { 1 } else { usize::MAX };
+                    let rows = if step == 4 { 1 } else { usize::MAX };
                     flush(&mut cache, rows, &mut flushed);
                     model.flush(rows, &mut expected);
                 }
