@@ -147,12 +147,21 @@ impl<K, V> Output<dyn Sink<K, V>> {
 }
 
 impl<K, V> Output<dyn TableSink<K, V>> {
-    /// Pushes a change to every child, depth first.
+    /// Pushes a change to every child, depth first. What follows from it happens at its time, which is mostly that of a row
+    /// and not of the record that changed it: a store without times of its own logs with it, as in Kafka Streams.
     ///
     /// # Errors
     /// The first failure that the processing handler does not take.
     #[inline]
     pub fn push(&mut self, record: TableRecord<'_, K, V>, task: &mut TaskContext) -> Result<()> {
+        let before = task.replace_record_time(record.timestamp);
+        let pushed = self.push_to_each(record, task);
+        task.replace_record_time(before);
+        pushed
+    }
+
+    #[inline]
+    fn push_to_each(&mut self, record: TableRecord<'_, K, V>, task: &mut TaskContext) -> Result<()> {
         for child in &mut self.children {
             if let Err(error) = child.edge.push(record, task) {
                 task.on_processing_error(child.node, error)?;

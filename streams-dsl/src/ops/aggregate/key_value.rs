@@ -47,8 +47,7 @@ impl<K: 'static, V: 'static, A: 'static> Sink<K, V> for Aggregate<K, V, A> {
         };
         self.fold.update(record.key, record.value, &mut self.aggregate);
         let timestamp = row_time.map_or(record.timestamp, |row_time| row_time.max(record.timestamp));
-        let (record_time, headers) = (record.timestamp, record.headers);
-        let update = Update { key: record.key, new: &self.aggregate, old, timestamp, record_time, headers };
+        let update = Update { key: record.key, new: &self.aggregate, old, timestamp, headers: record.headers };
         self.writer.update(update, task)
     }
 }

@@ -57,8 +57,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static> AggregateWindows<K, V, A> {
         };
         self.fold.update(record.key, record.value, &mut self.aggregate);
         let timestamp = row_time.map_or(record.timestamp, |row_time| row_time.max(record.timestamp));
-        let (record_time, headers) = (record.timestamp, record.headers);
-        self.writer.update(Update { key, new: &self.aggregate, old, timestamp, record_time, headers }, task)
+        self.writer.update(Update { key, new: &self.aggregate, old, timestamp, headers: record.headers }, task)
     }
 }
 

@@ -51,7 +51,6 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> Sink<K, Option<V>> for StoredS
             new: record.value,
             old: if had_row { &self.old } else { Change::none() },
             timestamp: record.timestamp,
-            record_time: record.timestamp,
             headers: record.headers,
         };
         self.writer.update(update, task)

@@ -55,7 +55,7 @@ impl<K: 'static, V: 'static> TableSink<K, V> for Kept<K, V> {
         if self.old_row == OldRow::EndNothing && self.old_values && change.new.is_none() && old.is_none() {
             return Ok(());
         }
-        self.writer.update(Update { key, new: change.new, old, timestamp, record_time: timestamp, headers }, task)
+        self.writer.update(Update { key, new: change.new, old, timestamp, headers }, task)
     }
 }
 

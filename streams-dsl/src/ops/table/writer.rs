@@ -1,6 +1,5 @@
 //! Writes the rows of a stored table and forwards what changed: at once without a cache, when rows leave it with one.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use streams_core::processor::{Output, TableEdge, TableRecord, TaskContext};
@@ -17,10 +16,8 @@ pub(crate) struct Update<'a, K, V> {
     pub(crate) new: &'a Option<V>,
     /// The row before, where the node knows it.
     pub(crate) old: &'a Option<V>,
-    /// The time of the row after.
+    /// The time of the row after. A deletion goes to the changelog, and leaves a cache, under that of what reached the node.
     pub(crate) timestamp: Timestamp,
-    /// The time of what reached the node: a deletion goes to the changelog, and leaves a cache, under it.
-    pub(crate) record_time: Timestamp,
     pub(crate) headers: &'a Headers,
 }
 
@@ -64,11 +61,7 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> TableWriter<K, V, S> {
                 update.new
             }
             _ => {
-                let time = task.record_time();
-                let before = time.replace(update.record_time);
-                let removed = self.store.remove(update.key);
-                time.set(before);
-                removed?;
+                self.store.remove(update.key)?;
                 Change::none()
             }
         };
@@ -94,18 +87,8 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> TableWriter<K, V, S> {
     }
 
     fn forward_flushed(&mut self, task: &mut TaskContext) -> Result<()> {
-        let time = task.record_time();
-        let before = time.get();
-        let forwarded = self.forward_each(&time, task);
-        time.set(before);
-        forwarded
-    }
-
-    /// What follows from a row happens at the row's time, as if its record were the one in process.
-    fn forward_each(&mut self, time: &Cell<Timestamp>, task: &mut TaskContext) -> Result<()> {
         while self.store.next_flushed(&mut self.flushed)? {
             let Some(Flushed { key, new, old, timestamp, headers }) = &self.flushed else { break };
-            time.set(*timestamp);
             let change = Change::new(new, if self.old_values { old } else { Change::none() });
             let record = TableRecord { key, change, timestamp: *timestamp, headers };
             self.output.push(record, task)?;

@@ -20,7 +20,7 @@ fn cached() -> Value {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [keys(), expired(), windows()].concat()
+    [keys(), below(), expired(), windows()].concat()
 }
 
 fn keys() -> Vec<Case> {
@@ -67,6 +67,42 @@ fn keys() -> Vec<Case> {
             .op("to_table", "t", "words", json!({"materialized": cached()}))
             .show("t")
             .feed("a=x_y@5 a=z@3 b=~@4 ! a=w_v@9 c=q@1 !"),
+    ]
+}
+
+fn below() -> Vec<Case> {
+    vec![
+        worded("filter-below", "a filter below a cached table: the row before is that of the last commit")
+            .op("count", "rows", "groups", json!({"materialized": cached()}))
+            .op("filter", "even", "rows", json!({"predicate": "value_even"}))
+            .show("even")
+            .feed("a=x_y@1 b=z@2 ! a=w@3 b=v@4 ! a=u@5 c=t@6 b=s_r@1 ! a=q@7 !"),
+        worded(
+            "processor-below",
+            "a processor's store below a cached table logs with the times of the rows that come to it",
+        )
+        .key_value_store("kept", "string", "long")
+        .op("count", "rows", "groups", json!({"materialized": cached()}))
+        .op("to_stream", "changes", "rows", json!({}))
+        .op("process", "seen", "changes", json!({"processor": "count_in_store", "stores": ["kept"]}))
+        .out("seen")
+        .feed("a=x_y@5 b=z@3 ! a=w@1 c=v@9 b=u@7 !"),
+        case(
+            "processor-below-a-join",
+            "the same below joins of tables: the time is that of the later row, and of what was before again after it",
+        )
+        .table_in("l", "l", json!({"name": "ls"}))
+        .table("r", "r")
+        .key_value_store("kept", "string", "long")
+        .key_value_store("values", "string", "string")
+        .op("join", "j", "l", json!({"with": "r", "joiner": "concat"}))
+        .op("to_stream", "joined", "j", json!({}))
+        .op("process", "seen", "joined", json!({"processor": "count_in_store", "stores": ["kept"]}))
+        .out("seen")
+        .op("to_stream", "changes", "l", json!({}))
+        .op("process", "last", "changes", json!({"processor": "last_value", "stores": ["values"]}))
+        .to("last", "last")
+        .feed("l:a=x@5 r:a=R@9 ! l:a=y@3 l:b=z@4 r:b=S@2 ! l:a=~@1 r:b=T@11 l:b=w@6 !"),
     ]
 }
 
