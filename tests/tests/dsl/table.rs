@@ -362,3 +362,26 @@ fn tombstones_can_be_dropped_from_a_tables_changes() {
         dropped 0",
     );
 }
+
+/// A value that its serde writes as null is no row, whether the table keeps its rows or not.
+#[rstest]
+#[case::kept(true)]
+#[case::not_kept(false)]
+fn a_value_that_is_written_as_null_deletes(#[case] is_kept: bool) {
+    let program = |builder: &StreamsBuilder| {
+        let stream = builder.stream::<String, Option<String>>("in");
+        let full = stream.map_values(|value| Some(value.clone().filter(|value| value != "nothing")));
+        let materialized = Materialized::<String, Option<String>>::default().caching_disabled();
+        let materialized = if is_kept { materialized.store_name("rows") } else { materialized };
+        let table = full.to_table_with(materialized);
+        table.map_values(|value| or_null(value.as_ref()).to_owned()).to_stream().to("out");
+    };
+    check(
+        program,
+        "
+        in k a 1 -> k = a @ 1
+        in k nothing 2 -> k = null @ 2
+        in j null 3 -> j = null @ 3
+        dropped 0",
+    );
+}
