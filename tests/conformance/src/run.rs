@@ -40,6 +40,7 @@ pub enum Caches {
 pub fn run(case: &Case, caches: Caches) -> std::result::Result<Run, Stop> {
     let Program { topology, sinks, sources, seen, .. } = build(&case.topology)?;
     let config = config(&case.topology.config, caches).map_err(Stop::Refused)?;
+    let store_names: Vec<String> = topology.stores().map(|store| store.name().to_owned()).collect();
     let driver = match TopologyTestDriver::with_config(topology, &config) {
         Ok(driver) => driver,
         Err(error) => {
@@ -66,7 +67,7 @@ pub fn run(case: &Case, caches: Caches) -> std::result::Result<Run, Stop> {
     match failure {
         Some((error, step)) => Ok(failed(run, &error, step)),
         None => {
-            run.stores = Some(stores(&driver).map_err(|error| Stop::Mistake(error.report()))?);
+            run.stores = Some(stores(&driver, store_names).map_err(|error| Stop::Mistake(error.report()))?);
             Ok(run)
         }
     }
@@ -181,11 +182,13 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The rows of all stores that show theirs.
-fn stores(driver: &TopologyTestDriver) -> Result<BTreeMap<String, Vec<Row>>> {
+/// The rows of all stores that show theirs. One that the topology has and no task opens is listed too: Kafka Streams leaves
+/// out what nobody uses.
+fn stores(driver: &TopologyTestDriver, names: Vec<String>) -> Result<BTreeMap<String, Vec<Row>>> {
+    let open = driver.store_names();
     let mut all = BTreeMap::new();
-    for name in driver.store_names() {
-        let rows = rows(driver, &name)?;
+    for name in names {
+        let rows = if open.contains(&name) { rows(driver, &name)? } else { Vec::new() };
         all.insert(name, rows);
     }
     Ok(all)

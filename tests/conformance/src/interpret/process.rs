@@ -30,10 +30,17 @@ enum Kind {
     WindowPuts,
 }
 
-/// Hands a named processor to one of the two operators, with the store that it works on.
+/// Hands a named processor to one of the two operators, with the store that it works on and one that it leaves alone.
 macro_rules! hosted {
-    ($stream:ident, $store:ident, $kind:ident, $process:ident, $process_with:ident) => {
+    ($stream:ident, ($store:ident, $idle:ident), $kind:ident, $process:ident, $process_with:ident) => {
         match $store {
+            Some(AddedStore::KeyValue(store)) if $idle.is_some() && $kind.wants_rows() => match $idle {
+                Some(AddedStore::KeyValue(idle)) => {
+                    $stream.$process_with((store, idle), move |(store, _)| Named::new($kind, Rows(store)))
+                }
+                _ => return missing("a processor with several stores that are not key-value stores"),
+            },
+            _ if $idle.is_some() => return missing("several stores of a processor without rows"),
             None => $stream.$process(move || Named::new($kind, NoStore)),
             Some(AddedStore::KeyValue(store)) if $kind.wants_rows() => {
                 $stream.$process_with(store, move |store| Named::new($kind, Rows(store)))
@@ -63,26 +70,20 @@ impl Builder {
             Some(StoresSpec::Names(names)) => names,
             Some(StoresSpec::Kind(_)) => return mistake("a processor's `stores` is a list of names"),
         };
-        let store = match names {
-            [] => None,
-            [name] => match self.stores.get(name) {
-                Some(store) => Some(store),
-                // A store is named by what `add_store` returned, so that the compiler refuses one that was not added.
-                None => {
-                    let message = format!("there is no store `{name}`");
-                    return Err(Stop::Refused(Error::new(ErrorKind::InvalidTopology, message)));
-                }
-            },
-            _ => return missing("a processor with several stores"),
+        let (store, idle) = match names {
+            [] => (None, None),
+            [name] => (Some(self.added_store(name)?), None),
+            [name, idle] => (Some(self.added_store(name)?), Some(self.added_store(idle)?)),
+            _ => return missing("a processor with more than two stores"),
         };
         if node.op == Op::ProcessValues && matches!(kind, Kind::Punctuate(_)) {
             return mistake("a processor of values has no record to forward when it punctuates");
         }
         let stream = each_stream!(&stream, s => {
             let processed = if node.op == Op::Process {
-                hosted!(s, store, kind, process, process_with)
+                hosted!(s, (store, idle), kind, process, process_with)
             } else {
-                hosted!(s, store, kind, process_values, process_values_with)
+                hosted!(s, (store, idle), kind, process_values, process_values_with)
             };
             match &node.name {
                 Some(name) => processed.named(name).into(),
@@ -90,6 +91,14 @@ impl Builder {
             }
         });
         self.returns(node, Handle::Stream(stream), key, result)
+    }
+
+    /// A store is named by what `add_store` returned, so that the compiler refuses one that was not added.
+    fn added_store(&self, name: &str) -> Result<&AddedStore, Stop> {
+        self.stores.get(name).ok_or_else(|| {
+            let message = format!("there is no store `{name}`");
+            Stop::Refused(Error::new(ErrorKind::InvalidTopology, message))
+        })
     }
 }
 
