@@ -33,6 +33,14 @@ fn kept() -> Vec<Case> {
             .op("process", "q", "p", json!({"processor": "headers", "stores": []}))
             .out("q")
             .feed(HEADED),
+        case("routed", "headers through both ways of a split, a flat_map, a peek and a merge")
+            .stream("in", "in")
+            .split("in", json!({"branches": [{"predicate": "key_is_a", "id": "a"}], "default": {"id": "rest"}}))
+            .op("flat_map", "twice", "a", json!({"mapper": "twice"}))
+            .op("peek", "seen", "rest", json!({}))
+            .op("merge", "all", "twice", json!({"with": "seen"}))
+            .out("all")
+            .feed(HEADED),
         case("repartition", "headers in a repartition topic before a count")
             .stream("in", "in")
             .op("select_key", "k", "in", json!({"mapper": "first_char"}))
@@ -107,6 +115,15 @@ fn joins() -> Vec<Case> {
             .op("global_left_join", "k", "j", json!({"with": "g", "mapper": "key", "joiner": "concat"}))
             .out("k")
             .feed("l:a=x@1{h:1} r:a=R@2{h:table} g:a=G@3{h:global} l:a=y@4{h:2}"),
+        case(
+            "stream-table-join-alone",
+            "a table join's result has the stream record's headers, and never those of the row",
+        )
+        .stream("l", "l")
+        .table("r", "r")
+        .op("table_left_join", "j", "l", json!({"with": "r", "joiner": "concat"}))
+        .out("j")
+        .feed("l:a=x@1{h:1} r:a=R@2{h:table} l:a=y@4{h:2,i:~} l:a=z@3"),
         case("table-join", "a table join's result has the headers of the update that caused it")
             .table("l", "l")
             .table("r", "r")

@@ -7,7 +7,7 @@ use super::build::{case, tumbling, Case};
 const MIXED: &str = "a=xx@5 ~=yy@5 b=~@3 ~=~@4 =zz@6 c=@6 d=xyz@1";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [selected(), grouped(), regrouped(), kept()].concat()
+    [selected(), grouped(), regrouped(), kept(), inherited()].concat()
 }
 
 fn selected() -> Vec<Case> {
@@ -108,15 +108,16 @@ fn regrouped() -> Vec<Case> {
     ]
 }
 
+fn counted(case: Case, from: &str) -> Case {
+    case.op("group_by_key", "groups", from, json!({}))
+        .op("count", "counts", "groups", json!({}))
+        .show("counts")
+        .feed("a=x_yy@1 b=~@2 ~=zz@3 a=w@0 c=x_yy@4")
+}
+
 fn kept() -> Vec<Case> {
-    let grouped = |case: Case, from: &str| {
-        case.op("group_by_key", "groups", from, json!({}))
-            .op("count", "counts", "groups", json!({}))
-            .show("counts")
-            .feed("a=x_yy@1 b=~@2 ~=zz@3 a=w@0 c=x_yy@4")
-    };
     vec![
-        grouped(
+        counted(
             case("values-keep-the-key", "filter, map_values, flat_map_values and peek need no repartition")
                 .stream("in", "in")
                 .op("filter", "one", "in", json!({"predicate": "true"}))
@@ -125,26 +126,26 @@ fn kept() -> Vec<Case> {
                 .op("peek", "four", "three", json!({})),
             "four",
         ),
-        grouped(
+        counted(
             case("process-needs-a-repartition", "process may change keys: a count after it repartitions")
                 .stream("in", "in")
                 .op("process", "done", "in", json!({"processor": "forward", "stores": []})),
             "done",
         ),
-        grouped(
+        counted(
             case("process-values-keeps-the-key", "process_values cannot change keys: no repartition")
                 .stream("in", "in")
                 .op("process_values", "done", "in", json!({"processor": "forward", "stores": []})),
             "done",
         ),
-        grouped(
+        counted(
             case("branches-inherit-a-changed-key", "a branch of a stream whose key was changed needs a repartition")
                 .stream("in", "in")
                 .op("select_key", "keyed", "in", json!({"mapper": "value"}))
                 .split("keyed", json!({"branches": [{"predicate": "value_even", "id": "even"}], "default": null})),
             "even",
         ),
-        grouped(
+        counted(
             case(
                 "merge-inherits-a-changed-key",
                 "merged with a stream whose key was changed, a count repartitions all",
@@ -156,5 +157,60 @@ fn kept() -> Vec<Case> {
             "all",
         )
         .feed("plain:a=p@4 plain:~=q@5"),
+    ]
+}
+
+fn inherited() -> Vec<Case> {
+    vec![
+        counted(
+            case(
+                "merge-inherits-a-changed-key-of-its-own",
+                "a stream whose key was changed, merged with another: a count repartitions all",
+            )
+            .stream("in", "in")
+            .stream("plain", "plain")
+            .op("select_key", "keyed", "in", json!({"mapper": "value"}))
+            .op("merge", "all", "keyed", json!({"with": "plain"})),
+            "all",
+        )
+        .feed("plain:a=p@4 plain:~=q@5"),
+        counted(
+            case(
+                "values-keep-a-changed-key",
+                "what keeps keys keeps a changed one changed: a count after it repartitions",
+            )
+            .stream("in", "in")
+            .op("select_key", "keyed", "in", json!({"mapper": "value"}))
+            .op("filter", "one", "keyed", json!({"predicate": "true"}))
+            .op("map_values", "two", "one", json!({"mapper": "upper"}))
+            .op("flat_map_values", "three", "two", json!({"mapper": "words"}))
+            .op("peek", "four", "three", json!({})),
+            "four",
+        ),
+        counted(
+            case("changes-of-a-table-keep-the-key", "a count of a table's changes needs no repartition")
+                .table("in", "in")
+                .op("filter", "kept", "in", json!({"predicate": "value_even"}))
+                .op("to_stream", "changes", "kept", json!({})),
+            "changes",
+        ),
+        counted(
+            case("joined-after-a-key-change", "a stream that was repartitioned for a join needs no other for a count")
+                .stream("in", "in")
+                .table("t", "t")
+                .op("select_key", "keyed", "in", json!({"mapper": "value"}))
+                .op("table_left_join", "joined", "keyed", json!({"with": "t", "joiner": "concat"})),
+            "joined",
+        ),
+        counted(
+            case(
+                "process-values-keeps-a-changed-key",
+                "process_values after a key change: a count after it repartitions",
+            )
+            .stream("in", "in")
+            .op("select_key", "keyed", "in", json!({"mapper": "value"}))
+            .op("process_values", "done", "keyed", json!({"processor": "forward", "stores": []})),
+            "done",
+        ),
     ]
 }

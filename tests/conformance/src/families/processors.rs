@@ -76,6 +76,17 @@ fn windowed() -> Vec<Case> {
         .store(window)
         .feed("a=x@5 a=y@5 b=z@10 a=w@40 a=v@60 a=u@9 a=t@11 b=~@10 a=s@1000 a=r@949 a=q@951"),
         process(
+            "window-puts-cached",
+            "a cached window store: what was put is found before a commit too",
+            "window_puts",
+            json!(["kept"]),
+        )
+        .store(json!({
+            "name": "kept", "kind": "window", "key": "string", "value": "string", "retention": 1000,
+            "window_size": 10, "caching": true
+        }))
+        .feed("a=x@5 a=y@20 a=z@10 ! b=w@15 a=v@30 b=u@5 a=t@20 !"),
+        process(
             "session-puts",
             "a session store: expired puts are dropped, rows expire with time",
             "session_puts",
@@ -112,6 +123,16 @@ fn sharing() -> Vec<Case> {
             .key_value_store("lonely", "string", "long")
             .out("in")
             .feed("a=x@1"),
+        case(
+            "second-store",
+            "a store that is connected to a processor is in the topology, whether it looks into it or not",
+        )
+        .stream("in", "in")
+        .key_value_store("kept", "string", "long")
+        .key_value_store("idle", "string", "string")
+        .op("process", "a", "in", json!({"processor": "count_in_store", "stores": ["kept", "idle"]}))
+        .out("a")
+        .feed("a=x@1 a=y@2"),
         case("no-changelog", "a store without logging")
             .stream("in", "in")
             .store(json!({"name": "kept", "kind": "key_value", "key": "string", "value": "long", "logging": false}))

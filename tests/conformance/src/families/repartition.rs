@@ -7,7 +7,7 @@ use super::build::{case, within, Case};
 const MIXED: &str = "a=xx@5 ~=yy@5 b=~@3 ~=~@4 =zz@6 c=@6 a=w@1";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [explicit(), null_keys(), sinks(), shared(), to_table()].concat()
+    [explicit(), null_keys(), null_keys_above(), sinks(), shared(), to_table()].concat()
 }
 
 fn explicit() -> Vec<Case> {
@@ -122,6 +122,24 @@ fn null_keys() -> Vec<Case> {
     ]
 }
 
+fn null_keys_above() -> Vec<Case> {
+    vec![case(
+        "null-key-through-explicit-to-table-join",
+        "row 16: a left table join lets null keys through an explicit repartition, whatever lies between and beside it",
+    )
+    .stream("l", "l")
+    .table("t", "t")
+    .op("repartition", "there", "l", json!({"name": "moved"}))
+    .op("filter", "kept", "there", json!({"predicate": "true"}))
+    .op("map_values", "upper", "kept", json!({"mapper": "upper"}))
+    .op("table_left_join", "j", "upper", json!({"with": "t", "joiner": "concat"}))
+    .op("group_by_key", "groups", "there", json!({}))
+    .op("count", "counts", "groups", json!({}))
+    .out("j")
+    .show_in("counts", "counts")
+    .feed("l:~=x@1 t:a=T@2 l:a=y@3 l:~=~@4")]
+}
+
 fn sinks() -> Vec<Case> {
     vec![
         case("chosen-topics", "a sink that chooses the topic by the record, null key and empty key too")
@@ -195,6 +213,13 @@ fn to_table() -> Vec<Case> {
             .op("to_table", "t", "in", kept)
             .show("t")
             .feed("a=x@10 a=y@5 a=~@3 b=z@2 b=z@1"),
+        case("to-table-of-nulls", "a value that became null deletes, in a table that keeps nothing as in others")
+            .stream("in", "in")
+            .op("map_values", "full", "in", json!({"mapper": "null_if_empty"}))
+            .op("to_table", "t", "full", json!({}))
+            .op("map_values", "lengths", "t", json!({"mapper": "length"}))
+            .show("lengths")
+            .feed("a=x@1 a=@2 b=@3 b=yy@4 a=~@5"),
         case("to-table-without-store", "to_table that nobody asks keeps nothing and passes all on")
             .stream("in", "in")
             .op("to_table", "t", "in", json!({}))

@@ -103,6 +103,12 @@ fn terminal() -> Vec<Case> {
             .op("filter", "less", "seen", json!({"predicate": "value_even"}))
             .out("less")
             .feed(MIXED),
+        case("peek-before-a-failure", "peek sees a record before those below it, and so one that they fail on")
+            .stream("in", "in")
+            .op("peek", "seen", "in", json!({}))
+            .op("process", "failing", "seen", json!({"processor": "forward_then_fail", "stores": []}))
+            .out("failing")
+            .feed("a=x@1 b=fail@2 c=y@3"),
         case("foreach-ends-a-stream", "for each sees every record; a topology may end with it")
             .stream("in", "in")
             .op("foreach", "seen", "in", json!({}))

@@ -9,7 +9,7 @@ use super::stream_table::{IN_ORDER, OUT_OF_ORDER, SCRIPT};
 const OPS: [(&str, &str); 3] = [("inner", "join"), ("left", "left_join"), ("outer", "outer_join")];
 
 pub(crate) fn cases() -> Vec<Case> {
-    [every_kind(), versioned(), chained(), kept_and_observed(), kept_with_itself(), single()].concat()
+    [every_kind(), versioned(), chained(), kept_and_observed(), kept_with_itself(), of_views(), single()].concat()
 }
 
 fn joined(name: impl Into<String>, about: &str, op: &str, [left, right]: [Value; 2], join: Value) -> Case {
@@ -183,7 +183,65 @@ fn kept_with_itself() -> Vec<Case> {
             .show("f")
             .feed("t:a=x@1 t:a=y@3 t:a=~@2 t:a=~@4 t:b=z@4 t:b=~@5 t:a=w@6")
     };
-    OPS.into_iter().map(with_itself).collect()
+    let joined_again = |(kind, op): (&str, &str)| {
+        let about = "a table joined with itself, kept, and joined with that: deletions of what the store no longer has are told";
+        case(format!("{kind}-kept-with-itself-joined-again"), about)
+            .table_in("t", "t", json!({"name": "ts", "caching": false}))
+            .op(op, "j", "t", json!({"with": "t", "joiner": "concat", "materialized": {"name": "rows"}}))
+            .op("outer_join", "k", "t", json!({"with": "j", "joiner": "concat"}))
+            .show("k")
+            .feed("t:a=x@1 t:a=~@2 t:a=y@3 t:a=z@5 t:a=~@4 t:a=~@6")
+    };
+    OPS.into_iter().map(with_itself).chain(OPS.into_iter().map(joined_again)).collect()
+}
+
+/// What a view that is not kept says of the row before, and when it says nothing.
+fn of_views() -> Vec<Case> {
+    let refused = "l:a=x@1 r:a=y@2 r:a=RR@3 r:a=z@4 r:a=w@5 r:a=~@6 l:a=~@7 r:a=v@8";
+    let of_a_filter = |(kind, op): (&str, &str)| {
+        let about = "a join with a filter that knows no rows before: what it refuses again and again reaches the join";
+        case(format!("{kind}-with-a-filter"), about)
+            .table("l", "l")
+            .table("r", "r")
+            .op("filter", "f", "r", json!({"predicate": "value_even"}))
+            .op(op, "j", "l", json!({"with": "f", "joiner": "concat"}))
+            .show("j")
+            .feed(refused)
+    };
+    let mut cases: Vec<Case> = OPS.into_iter().map(of_a_filter).collect();
+    cases.extend([
+        case(
+            "times-of-lookups",
+            "rows looked up through a view and through a join that are not kept have the times of what they are of",
+        )
+        .table("l", "l")
+        .table("r", "r")
+        .table("s", "s")
+        .op("map_values", "m", "r", json!({"mapper": "upper"}))
+        .op("join", "j", "l", json!({"with": "m", "joiner": "concat"}))
+        .op("left_join", "k", "s", json!({"with": "j", "joiner": "concat"}))
+        .show("j")
+        .show_in("k", "all")
+        .feed("r:a=r@20 l:a=x@10 s:a=1@5 l:a=y@30 s:a=2@6 r:a=q@40 s:a=3@7 r:a=~@41 s:a=4@8"),
+        case("left-of-views", "deletions that views compute pass a left join while the other side has no row")
+            .table("t", "t")
+            .table("r", "r")
+            .op("filter", "f", "t", json!({"predicate": "value_even"}))
+            .op("map_values", "m", "f", json!({"mapper": "upper"}))
+            .op("left_join", "j", "m", json!({"with": "r", "joiner": "concat"}))
+            .show("j")
+            .feed("t:a=xx@1 t:a=y@2 t:a=y@3 t:a=~@4 t:a=zz@5 t:a=~@6 t:b=~@7 r:b=R@8 t:b=~@9"),
+        case(
+            "itself-filtered-and-kept",
+            "a filter with a store below a table joined with itself: the store knows a row that was never told",
+        )
+        .table("t", "t")
+        .op("left_join", "j", "t", json!({"with": "t", "joiner": "concat"}))
+        .op("filter_not", "f", "j", json!({"predicate": "value_even", "materialized": {"name": "rows"}}))
+        .show("f")
+        .feed("t:a=x@1 t:a=y@2 t:a=~@3 t:b=xx@4 t:b=~@5 t:a=z@6 t:a=zz@7 t:a=~@8"),
+    ]);
+    cases
 }
 
 fn single() -> Vec<Case> {

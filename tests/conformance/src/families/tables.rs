@@ -8,7 +8,19 @@ use super::input::Mixture;
 const UPDATES: &str = "a=x@1 b=yy@2 a=zz@3 b=~@4 a=~@5 c=~@6 a=w@7 ~=v@8 a=w@7 =e@9 b=@9";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [sources(), filters(), values(), values_to_null(), counts(), aggregates(), reduces(), chains()].concat()
+    [
+        sources(),
+        filters(),
+        values(),
+        kept_views(),
+        values_to_null(),
+        old_values(),
+        counts(),
+        aggregates(),
+        reduces(),
+        chains(),
+    ]
+    .concat()
 }
 
 fn kept(name: &str) -> Value {
@@ -150,6 +162,42 @@ fn values() -> Vec<Case> {
     ]
 }
 
+fn kept_views() -> Vec<Case> {
+    vec![
+        case(
+            "map-values-kept-then-filter",
+            "a view with a store tells what was in it: deletions of rows pass a filter below it, others do not",
+        )
+        .table("t", "in")
+        .op("map_values", "m", "t", json!({"mapper": "upper", "materialized": kept("upper")}))
+        .op("filter", "f", "m", json!({"predicate": "value_even"}))
+        .show("f")
+        .feed(UPDATES)
+        .feed("a=uu@10 a=~@11 b=vv@12 b=v@13 d=~@14"),
+        case("map-values-kept-then-join", "a view with a store passes deletions of rows that it never had to a join")
+            .table("t", "in")
+            .table("r", "r")
+            .op("map_values", "m", "t", json!({"mapper": "upper", "materialized": kept("upper")}))
+            .op("left_join", "j", "m", json!({"with": "r", "joiner": "concat"}))
+            .show("j")
+            .feed("a=~@1 r:a=R@2 a=~@3 a=x@4 a=~@5 a=~@6 r:a=~@7 a=~@8"),
+        case("views-kept-looked-up", "views with stores are looked up there, by a stream and by a table")
+            .table("t", "in")
+            .stream("s", "s")
+            .table("r", "r")
+            .op("map_values", "m", "t", json!({"mapper": "upper", "materialized": kept("upper")}))
+            .op("filter", "f", "t", json!({"predicate": "value_even", "materialized": kept("even")}))
+            .op("table_left_join", "j", "s", json!({"with": "m", "joiner": "concat"}))
+            .op("table_left_join", "k", "j", json!({"with": "f", "joiner": "concat"}))
+            .op("left_join", "l", "r", json!({"with": "m", "joiner": "concat"}))
+            .op("left_join", "n", "r", json!({"with": "f", "joiner": "concat"}))
+            .out("k")
+            .show_in("l", "mapped")
+            .show_in("n", "filtered")
+            .feed("s:a=1@1 a=xx@2 s:a=2@3 r:a=R@4 a=y@9 r:a=S@5 s:a=3@6 a=~@7 s:a=4@8"),
+    ]
+}
+
 fn values_to_null() -> Vec<Case> {
     vec![
         case(
@@ -173,6 +221,15 @@ fn values_to_null() -> Vec<Case> {
         .show_in("f", "even")
         .show_in("g", "odd")
         .feed("a=12@1 a=x@2 a=3@3 a=~@4 b=x@5 b=4@6 b=4@7 b=@8"),
+        case(
+            "map-values-to-null-filtered",
+            "what a mapper made null was no row before either: no deletion passes a filter below",
+        )
+        .table_in("t", "in", kept("rows"))
+        .op("map_values", "m", "t", json!({"mapper": "null_if_empty"}))
+        .op("filter", "f", "m", json!({"predicate": "true"}))
+        .show("f")
+        .feed("a=@1 a=~@2 a=@3 a=x@4 a=@5 a=@6 a=~@7"),
         case("map-values-to-null-joined", "a row that was mapped to null is not there for a join that looks it up")
             .table("t", "in")
             .table("other", "other")
@@ -193,6 +250,60 @@ fn values_to_null() -> Vec<Case> {
             .to("j", "inner")
             .to("k", "left")
             .feed("a=@1 s:a=1@2 a=x@3 s:a=2@4 a=@5 s:a=3@6"),
+    ]
+}
+
+/// An uncached count tells 0 as the row before the first: a view that is computed makes a row of it, a kept one has none.
+fn old_values() -> Vec<Case> {
+    let counted = |name: &str, about: &str| {
+        case(name, about).stream("in", "in").op("group_by_key", "groups", "in", json!({})).op(
+            "count",
+            "counts",
+            "groups",
+            json!({"materialized": {"name": "counts", "caching": false}}),
+        )
+    };
+    vec![
+        counted(
+            "first-old-value-filtered",
+            "quirk 2: a filter maps the first old value too, one with a store asks that",
+        )
+        .op("filter", "computed", "counts", json!({"predicate": "value_even"}))
+        .op("filter", "stored", "counts", json!({"predicate": "value_even", "materialized": kept("even")}))
+        .show_in("computed", "computed")
+        .show_in("stored", "stored")
+        .feed("a=x@1 b=y@2 a=z@3 a=w@4"),
+        counted(
+            "first-old-value-mapped",
+            "quirk 2: map_values maps the first old value too, with a store it asks that",
+        )
+        .op("map_values", "m", "counts", json!({"mapper": "add_one"}))
+        .op("map_values", "k", "counts", json!({"mapper": "add_one", "materialized": kept("more")}))
+        .op("filter_not", "computed", "m", json!({"predicate": "value_even"}))
+        .op("filter_not", "stored", "k", json!({"predicate": "value_even"}))
+        .show_in("computed", "computed")
+        .show_in("stored", "stored")
+        .feed("a=x@1 b=y@2 a=z@3 a=w@4"),
+        case(
+            "null-aggregates-below",
+            "what an aggregation makes null is no row for a join or a filter, nor is a null before the first",
+        )
+        .stream("in", "in")
+        .table("r", "r")
+        .op("group_by_key", "groups", "in", json!({}))
+        .op(
+            "aggregate",
+            "rows",
+            "groups",
+            json!({
+                "initializer": "null", "aggregator": "null_on_empty", "materialized": {"name": "rows", "caching": false}
+            }),
+        )
+        .op("left_join", "j", "rows", json!({"with": "r", "joiner": "concat"}))
+        .op("filter", "f", "rows", json!({"predicate": "true"}))
+        .show_in("j", "joined")
+        .show_in("f", "filtered")
+        .feed("a=@1 r:a=R@2 a=@3 a=x@4 a=@5 a=@6 b=y@7"),
     ]
 }
 

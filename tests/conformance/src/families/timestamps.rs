@@ -27,10 +27,15 @@ fn extractors() -> Vec<Case> {
         extracted("log-and-skip", "a record skipped for its negative time is counted as dropped", "log_and_skip", "string").feed("a=x@5 b=y@-1 c=z@0 d=w@-9223372036854775808"),
         extracted("partition-time", "a negative time becomes the greatest time so far of the partition", "partition_time", "string")
             .feed("a=x@5 b=y@-1 c=z@3 d=w@-7 e=v@9 f=u@-2"),
+        extracted("partition-time-zero", "0 is a partition time", "partition_time", "string").feed("a=x@0 b=y@-1 c=z@-2"),
         extracted("partition-time-at-first", "there is no partition time for the first record: the run ends", "partition_time", "string").feed("a=x@-1 b=y@1"),
         extracted("embedded", "a time taken from the value is that of results, too", "embedded", "long").feed("a=50@1 b=7@2 c=0@3 d=51@100"),
         extracted("embedded-negative", "an extractor of one's own that returns a negative time: dropped and counted", "embedded", "long").feed("a=50@1 b=-1@2 c=~@3 d=51@4"),
         case("table-log-and-skip", "an extractor of a table").node(source("log_and_skip")).show("t").feed("a=x@5 a=y@-1 b=z@3"),
+        case("table-partition-time", "an extractor of a table is asked about deletions too")
+            .node(source("partition_time"))
+            .show("t")
+            .feed("a=x@5 a=~@-1 b=y@-2 b=~@7"),
         case("embedded-then-window", "windows see the extracted time")
             .node(json!({
                 "op": "stream", "id": "in", "topics": ["in"], "key": "string", "value": "long", "extractor": "embedded"

@@ -37,6 +37,13 @@ fn edges() -> Vec<Case> {
             .feed("a=x@5 a=y@5 b=z@5 a=w@5 b=v@10 a=u@10"),
         appended("far-future", "one record of the far future closes all windows before it", grace(tumbling(10), 50))
             .feed("a=x@1 b=y@253402300799999 a=z@2 b=w@253402300799990 a=v@253402300800000"),
+        appended(
+            "greatest-time-continues",
+            "a record whose window would end beyond all times has moved stream time before it fails",
+            tumbling(10),
+        )
+        .config("processing_handler", "continue")
+        .feed("a=x@1 a=y@9223372036854775807 a=z@2"),
         appended("greatest-time", "the window of the greatest time would end beyond all times", tumbling(10))
             .feed("a=x@1 a=y@9223372036854775807 a=z@2"),
     ]
@@ -60,6 +67,8 @@ fn lateness() -> Vec<Case> {
         .feed("a=x@5 ~=y@50 a=z@6 b=w@20 a=v@11"),
         appended("null-keys-and-time", "a record dropped for its null key: does it move stream time?", tumbling(10))
             .feed("a=x@5 ~=y@100 a=z@6 a=w@101 a=v@7"),
+        appended("null-values-and-time", "a null value is aggregated and moves stream time", tumbling(10))
+            .feed("a=x@5 a=~@20 a=y@6 a=z@21 b=~@45 a=w@29"),
         appended(
             "again",
             "stream time does not go back when times start again from small ones",
