@@ -6,50 +6,25 @@ use std::time::Duration;
 
 use rstest::rstest;
 use streams_core::client::admin::NewTopic;
-use streams_core::client::transport::{BrokerAddress, BrokerId, Delivery, RequestId, Transport, Waker};
 use streams_core::protocol::Request;
 use streams_core::runtime::KafkaStreams;
 use streams_core::time::ManualClock;
 use streams_core::topology::Topology;
-use streams_core::{Clock, Error, ErrorKind, Offset, Result, SystemClock, TopicPartition};
+use streams_core::{Clock, Offset, SystemClock, TopicPartition};
 use streams_dsl::prelude::*;
 
 use super::harness::{close, eventually, failure, run, Cluster, Over};
+use super::meddler::Meddler;
 
-/// A transport over which no answer to some questions comes while it is deaf.
-struct Deaf {
-    inner: Box<dyn Transport>,
-    to: fn(&Request) -> bool,
-    is_deaf: Arc<AtomicBool>,
-    /// Questions that fail; they were never sent, and their ids are behind those of the transport inside.
-    lost: Vec<RequestId>,
-    next_lost: u64,
+/// Loses some questions until it is told to let them through.
+struct Unheard {
+    is_lost: fn(&Request) -> bool,
+    is_on: AtomicBool,
 }
 
-impl Transport for Deaf {
-    fn send(&mut self, to: BrokerId, request: Request) -> Result<RequestId> {
-        if (self.to)(&request) && self.is_deaf.load(Ordering::SeqCst) {
-            self.next_lost += 1;
-            let id = RequestId(u64::MAX - self.next_lost);
-            self.lost.push(id);
-            return Ok(id);
-        }
-        self.inner.send(to, request)
-    }
-
-    fn poll(&mut self, wait: Duration) -> Result<Option<Delivery>> {
-        match self.lost.pop() {
-            Some(id) => Ok(Some(Delivery { id, response: Err(Error::new(ErrorKind::Retriable, "nobody answers")) })),
-            None => self.inner.poll(wait),
-        }
-    }
-
-    fn update_brokers(&mut self, brokers: &[BrokerAddress]) {
-        self.inner.update_brokers(brokers);
-    }
-
-    fn waker(&self) -> Waker {
-        self.inner.waker()
+impl Meddler for Unheard {
+    fn loses(&self, request: &Request) -> bool {
+        (self.is_lost)(request) && self.is_on.load(Ordering::SeqCst)
     }
 }
 
@@ -59,22 +34,17 @@ fn copy() -> Topology {
     builder.build().expect("is valid")
 }
 
-/// An application that hears no answers to some questions, and what makes it hear them.
-fn deaf(
+/// An application some of whose questions nobody hears, and what makes them heard.
+fn unheard(
     cluster: &Cluster,
     topology: Topology,
-    to: fn(&Request) -> bool,
+    is_lost: fn(&Request) -> bool,
     task_timeout_ms: &str,
-) -> (KafkaStreams, Arc<AtomicBool>) {
+) -> (KafkaStreams, Arc<Unheard>) {
     // Each question is given up quickly, so that it is the tasks' time that counts.
     let settings = [("task.timeout.ms", task_timeout_ms), ("consumer.default.api.timeout.ms", "20")];
-    let is_deaf = Arc::new(AtomicBool::new(true));
-    let (shared, connect) = (Arc::clone(&is_deaf), cluster.connect());
-    let connect = move || -> Result<Box<dyn Transport>> {
-        let deaf = Deaf { inner: connect()?, to, is_deaf: Arc::clone(&shared), lost: Vec::new(), next_lost: 0 };
-        Ok(Box::new(deaf))
-    };
-    (KafkaStreams::new(topology, cluster.config(&settings), connect).expect("is valid"), is_deaf)
+    let meddler = Arc::new(Unheard { is_lost, is_on: AtomicBool::new(true) });
+    (cluster.meddled(topology, &settings, &meddler, None), meddler)
 }
 
 fn for_committed_offsets(request: &Request) -> bool {
@@ -88,7 +58,7 @@ fn for_positions(request: &Request) -> bool {
 #[test]
 fn committed_offsets_that_nobody_tells_are_asked_for_until_the_time_is_over() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
-    let (streams, _) = deaf(&cluster, copy(), for_committed_offsets, "200");
+    let (streams, _) = unheard(&cluster, copy(), for_committed_offsets, "200");
     streams.start().expect("starts");
     let text = failure(&streams);
     assert!(text.starts_with("fetching the committed offsets fails for 200 ms (task.timeout.ms)"), "{text}");
@@ -98,12 +68,12 @@ fn committed_offsets_that_nobody_tells_are_asked_for_until_the_time_is_over() {
 fn committed_offsets_that_are_told_late_are_waited_for() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
     cluster.produce("in", 0, &[("a", "1")]);
-    let (streams, is_deaf) = deaf(&cluster, copy(), for_committed_offsets, "600000");
+    let (streams, meddler) = unheard(&cluster, copy(), for_committed_offsets, "600000");
     streams.start().expect("starts");
     // Longer than one question is kept up: without asking again it would have failed.
     let gave_up = streams.wait_until_running(Duration::from_millis(300));
     gave_up.expect_err("nobody tells it where to start");
-    is_deaf.store(false, Ordering::SeqCst);
+    meddler.is_on.store(false, Ordering::SeqCst);
     cluster.read("out", 1, |records| records.len() == 1);
     close(&streams);
 }
@@ -121,7 +91,7 @@ fn counted() -> Topology {
 #[case::of_an_input(copy(), "read the application's input: where in-0 begins or ends")]
 fn positions_that_nobody_tells_are_asked_for_until_the_time_is_over(#[case] topology: Topology, #[case] what: &str) {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
-    let (streams, _) = deaf(&cluster, topology, for_positions, "200");
+    let (streams, _) = unheard(&cluster, topology, for_positions, "200");
     streams.start().expect("starts");
     let text = failure(&streams);
     assert!(text.starts_with(&format!("{what} cannot be found out for ")), "{text}");
@@ -133,11 +103,11 @@ fn positions_that_nobody_tells_are_asked_for_until_the_time_is_over(#[case] topo
 fn positions_that_are_told_late_are_waited_for() {
     let cluster = Cluster::new(Over::Process, &[("in", 1), ("out", 1)]);
     cluster.produce("in", 0, &[("a", "1")]);
-    let (streams, is_deaf) = deaf(&cluster, counted(), for_positions, "600000");
+    let (streams, meddler) = unheard(&cluster, counted(), for_positions, "600000");
     streams.start().expect("starts");
     let gave_up = streams.wait_until_running(Duration::from_millis(300));
     gave_up.expect_err("nobody tells it where the changelog ends");
-    is_deaf.store(false, Ordering::SeqCst);
+    meddler.is_on.store(false, Ordering::SeqCst);
     cluster.expect_latest("out", 1, &[("a", 1)]);
     close(&streams);
 }
