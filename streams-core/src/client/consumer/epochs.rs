@@ -9,105 +9,94 @@
 //! another has begun meanwhile. Nothing is asked about a position without an epoch, and nothing is sent in the
 //! fetch's `last_fetched_epoch`, which is the followers'.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use crate::client::consumer::assignment::Position;
+use crate::client::consumer::questions::{OfTopic, Questions};
 use crate::client::consumer::{Consumer, Tag};
-use crate::client::transport::BrokerId;
-use crate::error::{ErrorKind, Result};
-use crate::ids::Offset;
+use crate::error::Result;
+use crate::ids::{Offset, TopicPartition};
 use crate::protocol::messages::list_offsets::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition,
     OffsetForLeaderTopic,
 };
-use crate::protocol::Response;
+use crate::protocol::{Request, Response};
 use crate::time::Timestamp;
 
 /// Who asks: a consumer, and no follower.
 const CONSUMER_REPLICA_ID: i32 = -1;
 
+/// Under which epoch of the leader what is asked, and about which epoch.
+#[derive(Debug, Clone, Copy)]
+struct Check {
+    current: i32,
+    about: i32,
+}
+
 impl Consumer {
     /// Asks every broker about the positions that may not be in its log.
     pub(super) fn send_epoch_checks(&mut self, now: Timestamp) -> Result<()> {
-        let mut requests = BTreeMap::<i32, Vec<OffsetForLeaderTopic>>::new();
-        for assigned in self.assignment.iter() {
+        let mut checks = Questions::default();
+        for assigned in self.assignment.iter_mut() {
             // Without a leader, the fetch asks for metadata.
             let Some(leader) = self.requests.cluster().leader(&assigned.partition) else { continue };
             let is_due = assigned.asking.is_none() && assigned.not_before <= now;
-            let Some(leader_epoch) = assigned.epoch.filter(|_| is_due && assigned.may_diverge(leader.epoch)) else {
-                continue;
-            };
-            let partition = OffsetForLeaderPartition {
-                partition: assigned.partition.partition.0,
-                current_leader_epoch: leader.epoch,
-                leader_epoch,
-            };
-            let topics = requests.entry(leader.node).or_default();
-            match topics.iter_mut().find(|topic| *topic.topic == *assigned.partition.topic) {
-                Some(topic) => topic.partitions.push(partition),
-                None => topics.push(OffsetForLeaderTopic {
-                    topic: assigned.partition.topic.to_string(),
-                    partitions: vec![partition],
-                }),
-            }
+            let Some(about) = assigned.epoch.filter(|_| is_due && assigned.may_diverge(leader.epoch)) else { continue };
+            assigned.asked_under = leader.epoch;
+            checks.add(leader.node, &assigned.partition, Check { current: leader.epoch, about });
         }
-        for (node, topics) in requests {
-            let serial = self.next_serial();
-            for topic in &topics {
-                for partition in &topic.partitions {
-                    if let Some(assigned) = self.assignment.named(&topic.topic, partition.partition) {
-                        assigned.asking = Some(serial);
-                        assigned.asked_under = partition.current_leader_epoch;
-                    }
-                }
-            }
-            let request = OffsetForLeaderEpochRequest { replica_id: CONSUMER_REPLICA_ID, topics };
-            self.requests.send(now, BrokerId::Node(node), request, Duration::ZERO, Tag::EpochCheck { serial })?;
-        }
-        Ok(())
+        self.ask(now, checks, request, |serial| Tag::EpochCheck { serial })
     }
 
     /// Acts on a question that ended.
     pub(super) fn complete_epoch_check(&mut self, now: Timestamp, serial: u64, response: Result<Response>) {
-        match response.and_then(OffsetForLeaderEpochResponse::try_from) {
-            Ok(response) => {
-                for topic in &response.topics {
-                    for answer in &topic.partitions {
-                        self.take_epoch_end(now, serial, &topic.topic, answer);
-                    }
+        let what = "check whether the log has what was read";
+        self.complete_questions(now, serial, what, response, |consumer, response: OffsetForLeaderEpochResponse| {
+            for topic in &response.topics {
+                for answer in &topic.partitions {
+                    consumer.take_epoch_end(now, serial, &topic.topic, answer);
                 }
             }
-            Err(error) => {
-                tracing::debug!(error = %error.report(), "check positions");
-                self.requests.refresh_metadata();
-                if error.kind() != ErrorKind::Retriable {
-                    self.errors.push_back(error.context("check whether the log has what was read"));
-                }
-            }
-        }
-        self.ask_again_later(now, serial, "the answer leaves the partition out");
+        });
     }
 
     fn take_epoch_end(&mut self, now: Timestamp, serial: u64, topic: &str, answer: &EpochEndOffset) {
-        let Some(assigned) = self.assignment.named(topic, answer.partition) else { return };
+        let about = (topic, answer.partition);
+        let Some(assigned) = self.answered(now, serial, about, answer.error_code) else { return };
         let Position::At(position) = assigned.position else { return };
-        if assigned.asking != Some(serial) {
-            return;
-        }
-        assigned.asking = None;
-        let partition = assigned.partition.clone();
-        if answer.error_code.is_error() {
-            return self.take_position_error(now, &partition, answer.error_code);
-        }
         match epoch_end(answer) {
             Some((end, _)) if end >= position => {
                 assigned.checked_under = Some(assigned.asked_under);
                 assigned.failures = 0;
             }
-            diverged => self.leave_missing_offset(&partition, position, diverged),
+            diverged => {
+                let partition = assigned.partition.clone();
+                self.leave_missing_offset(&partition, position, diverged);
+            }
         }
     }
+
+    /// Whether the log is known to have the record before the position, as far as its epoch is known, under the leader of
+    /// now. Nothing is known while nobody leads.
+    pub(crate) fn is_checked(&self, partition: &TopicPartition) -> bool {
+        let leader = self.requests.cluster().leader(partition);
+        let assigned = self.assignment.get(partition);
+        leader.zip(assigned).is_some_and(|(leader, assigned)| {
+            matches!(assigned.position, Position::At(_)) && !assigned.may_diverge(leader.epoch)
+        })
+    }
+}
+
+fn request(topics: Vec<OfTopic<Check>>) -> Request {
+    let partition = |(partition, Check { current, about })| OffsetForLeaderPartition {
+        partition,
+        current_leader_epoch: current,
+        leader_epoch: about,
+    };
+    let topic = |(topic, checks): OfTopic<Check>| OffsetForLeaderTopic {
+        topic: topic.to_string(),
+        partitions: checks.into_iter().map(partition).collect(),
+    };
+    let topics = topics.into_iter().map(topic).collect();
+    OffsetForLeaderEpochRequest { replica_id: CONSUMER_REPLICA_ID, topics }.into()
 }
 
 /// Where an epoch ended, and which it was; none where the broker knows nothing of it.

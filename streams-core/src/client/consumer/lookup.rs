@@ -1,20 +1,19 @@
 //! Finding positions: where a partition begins and ends, and where a time is in it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::client::consumer::assignment::{Assigned, Position, LATEST};
+use crate::client::consumer::assignment::{Position, LATEST};
 use crate::client::consumer::fetcher::isolation_level;
+use crate::client::consumer::questions::{OfTopic, Questions};
 use crate::client::consumer::{Consumer, OutOfRange, Tag};
 use crate::client::requests::Requests;
-use crate::client::transport::BrokerId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{Offset, TopicPartition};
 use crate::protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
-use crate::protocol::{ErrorCode, Response};
+use crate::protocol::{Request, Response};
 use crate::time::{duration_ms, Timestamp};
 
 /// A position that could not be found out for a while.
@@ -62,7 +61,7 @@ fn why_leaderless(requests: &Requests<Tag>, partition: &TopicPartition) -> Optio
 impl Consumer {
     /// Asks every broker about the partitions whose position is to be looked up.
     pub(super) fn send_lookups(&mut self, now: Timestamp) -> Result<()> {
-        let mut requests = BTreeMap::<i32, Vec<ListOffsetsTopic>>::new();
+        let mut lookups = Questions::default();
         let mut leaderless = false;
         for assigned in self.assignment.iter_mut() {
             let Some(timestamp) = assigned.wants_lookup(now) else { continue };
@@ -73,39 +72,27 @@ impl Consumer {
                 }
                 continue;
             };
-            let partition = ListOffsetsPartition {
+            let lookup = ListOffsetsPartition {
                 partition_index: assigned.partition.partition.0,
                 current_leader_epoch: leader.epoch,
                 timestamp: timestamp.0,
             };
-            let topics = requests.entry(leader.node).or_default();
-            match topics.iter_mut().find(|topic| *topic.name == *assigned.partition.topic) {
-                Some(topic) => topic.partitions.push(partition),
-                None => topics
-                    .push(ListOffsetsTopic { name: assigned.partition.topic.to_string(), partitions: vec![partition] }),
-            }
+            lookups.add(leader.node, &assigned.partition, lookup);
         }
         if leaderless {
             self.requests.refresh_metadata();
         }
-        for (node, topics) in requests {
-            let serial = self.next_serial();
-            for topic in &topics {
-                for partition in &topic.partitions {
-                    if let Some(assigned) = self.assignment.named(&topic.name, partition.partition_index) {
-                        assigned.asking = Some(serial);
-                    }
-                }
-            }
-            let request = ListOffsetsRequest {
-                replica_id: -1,
-                isolation_level: isolation_level(self.config.isolation_level),
-                topics,
-                timeout_ms: i32::try_from(duration_ms(self.config.client.request_timeout)).unwrap_or(i32::MAX),
-            };
-            self.requests.send(now, BrokerId::Node(node), request, Duration::ZERO, Tag::Lookup { serial })?;
-        }
-        Ok(())
+        let isolation_level = isolation_level(self.config.isolation_level);
+        let timeout_ms = i32::try_from(duration_ms(self.config.client.request_timeout)).unwrap_or(i32::MAX);
+        let topic = |(topic, lookups): OfTopic<ListOffsetsPartition>| ListOffsetsTopic {
+            name: topic.to_string(),
+            partitions: lookups.into_iter().map(|(_, lookup)| lookup).collect(),
+        };
+        let request = |topics: Vec<OfTopic<ListOffsetsPartition>>| -> Request {
+            let topics = topics.into_iter().map(topic).collect();
+            ListOffsetsRequest { replica_id: -1, isolation_level, topics, timeout_ms }.into()
+        };
+        self.ask(now, lookups, request, |serial| Tag::Lookup { serial })
     }
 
     /// The partition whose look-up fails for longest, if that is `limit` or longer.
@@ -119,37 +106,21 @@ impl Consumer {
 
     /// Acts on a look-up that ended.
     pub(super) fn complete_lookup(&mut self, now: Timestamp, serial: u64, response: Result<Response>) {
-        let mut why = "the answer leaves the partition out".to_owned();
-        match response.and_then(ListOffsetsResponse::try_from) {
-            Ok(response) => {
-                for topic in &response.topics {
-                    for answer in &topic.partitions {
-                        self.take_position(now, serial, &topic.name, answer);
-                    }
+        let what = "look positions up";
+        self.complete_questions(now, serial, what, response, |consumer, response: ListOffsetsResponse| {
+            for topic in &response.topics {
+                for answer in &topic.partitions {
+                    consumer.take_position(now, serial, &topic.name, answer);
                 }
             }
-            Err(error) => {
-                why = error.report();
-                tracing::debug!(error = why, "look positions up");
-                self.requests.refresh_metadata();
-                if error.kind() != ErrorKind::Retriable {
-                    self.errors.push_back(error.context("look positions up"));
-                }
-            }
-        }
-        self.ask_again_later(now, serial, &why);
+        });
     }
 
     fn take_position(&mut self, now: Timestamp, serial: u64, topic: &str, answer: &ListOffsetsPartitionResponse) {
-        let Some(assigned) = self.assignment.named(topic, answer.partition_index) else { return };
-        if assigned.asking != Some(serial) {
-            return;
-        }
-        assigned.asking = None;
+        let retry_backoff = self.config.client.retry_backoff;
+        let about = (topic, answer.partition_index);
+        let Some(assigned) = self.answered(now, serial, about, answer.error_code) else { return };
         let partition = assigned.partition.clone();
-        if answer.error_code.is_error() {
-            return self.take_position_error(now, &partition, answer.error_code);
-        }
         let found = Some(Offset(answer.offset)).filter(|offset| offset.0 >= 0);
         match (assigned.position, found) {
             (Position::Lookup(_), Some(offset)) => assigned.move_behind(offset, answer.leader_epoch),
@@ -161,40 +132,11 @@ impl Consumer {
             (Position::OutOfRange { at, diverged: diverged_at, start: Some(start) }, end) => {
                 // With its epoch, so that it is found out again for as long as nobody moves it.
                 assigned.move_behind(at, assigned.epoch.unwrap_or(-1));
-                assigned.not_before = now + self.config.client.retry_backoff;
+                assigned.not_before = now + retry_backoff;
                 let end = end.unwrap_or(start);
                 self.report_out_of_range(OutOfRange { partition, position: at, start, end, diverged_at });
             }
             (Position::Committed | Position::At(_), _) => {}
-        }
-    }
-
-    /// Acts on a question about a position that the broker refuses.
-    pub(super) fn take_position_error(&mut self, now: Timestamp, partition: &TopicPartition, code: ErrorCode) {
-        if let Some(assigned) = self.assignment.get_mut(partition) {
-            assigned.lookup_fails(now, format!("the broker answers {code}"));
-        }
-        if !code.is_retriable() {
-            let message = format!("look up a position in {partition}: the broker answers {code}");
-            self.errors.push_back(Error::new(ErrorKind::Refused, message));
-        }
-        if code.refreshes_metadata() {
-            self.requests.cluster_mut().forget_leader(partition);
-            self.requests.refresh_metadata();
-        }
-        self.back_off(now, partition);
-    }
-
-    /// Waits before it asks again about the partitions that an answer left out.
-    pub(super) fn ask_again_later(&mut self, now: Timestamp, serial: u64, why: &str) {
-        let asked = |assigned: &&Assigned| assigned.asking == Some(serial);
-        let left = self.assignment.iter().filter(asked).map(|assigned| assigned.partition.clone()).collect::<Vec<_>>();
-        for partition in left {
-            self.back_off(now, &partition);
-            if let Some(assigned) = self.assignment.get_mut(&partition) {
-                assigned.asking = None;
-                assigned.lookup_fails(now, why.to_owned());
-            }
         }
     }
 

@@ -18,6 +18,7 @@ mod lookup;
 mod offsets;
 #[cfg(test)]
 mod offsets_tests;
+mod questions;
 #[cfg(test)]
 mod tests;
 
