@@ -2,6 +2,7 @@
 
 mod streams {
     mod changes;
+    mod chosen;
     mod commits;
     mod end_to_end;
     mod failures;

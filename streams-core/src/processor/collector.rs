@@ -26,6 +26,15 @@ pub trait RecordCollector {
         Ok(())
     }
 
+    /// Sends the records that wait because their topic was unknown when they were sent. Until that is done, the task takes
+    /// no other record and nothing of it is committed.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Retriable`] while a topic is still unknown; the message names it.
+    fn send_waiting(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// How many partitions a topic has.
     ///
     /// # Errors

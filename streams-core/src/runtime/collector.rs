@@ -4,16 +4,22 @@
 //! resolved once, so that a send is a hash of the key and an append to a buffer. A thread is one thread: the cell around
 //! the producer is a flag, no lock, and no borrow outlives a call.
 //!
-//! What becomes of records that cannot be written, as in Kafka Streams but for the last line, where it tries for ever:
+//! What becomes of records that cannot be written, as in Kafka Streams but for the last two lines:
 //!
 //! | failure | what happens |
 //! |---|---|
 //! | not acknowledged within `delivery.timeout.ms`, and could be later | the task goes on from its last commit |
 //! | refused by the broker or too large | the production handler decides; a changelog's fails |
-//! | the topic is missing, also after a while | the same |
+//! | nobody says yet which partitions the topic has | it waits here; the task stops and commits nothing meanwhile, at most for `task.timeout.ms` |
+//! | the topic is missing, also after a while | the production handler decides |
+//!
+//! Kafka Streams blocks its thread on an unknown topic for `max.block.ms`, then lets the task go on from its last commit,
+//! again and again. A record that waits here is neither lost nor made a second time. How many there are is bounded like
+//! what goes beyond `buffer.memory`: by what a slice of records, a punctuation or a flush leads to. Where a partitioner
+//! has to know the number of partitions, nothing can wait here: the record, or the row of a cache, is tried again.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -153,6 +159,8 @@ pub(crate) struct Collector {
     producer: SharedProducer,
     policy: ProductionPolicy,
     targets: Vec<Target>,
+    /// Whether any of them has records that wait.
+    has_waiting: bool,
 }
 
 /// A topic that the task writes to.
@@ -161,11 +169,87 @@ struct Target {
     /// By partition; empty until the topic's metadata has come.
     partitions: Vec<Destination>,
     count: i32,
+    /// What was sent before, in order.
+    waiting: VecDeque<Waiting>,
+}
+
+/// A record that waits for its topic's metadata.
+struct Waiting {
+    partition: Option<Partition>,
+    key: Option<Box<[u8]>>,
+    value: Option<Box<[u8]>>,
+    timestamp: Timestamp,
+    headers: Headers,
 }
 
 impl Collector {
     pub(crate) fn new(producer: SharedProducer, policy: ProductionPolicy) -> Self {
-        Self { producer, policy, targets: Vec::new() }
+        Self { producer, policy, targets: Vec::new(), has_waiting: false }
+    }
+
+    /// Sends to a topic whose partitions are known.
+    #[inline]
+    fn send_known(
+        &mut self,
+        topic: SinkTopic,
+        partition: Option<Partition>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<()> {
+        let target = &self.targets[topic.0 as usize];
+        let producer = &mut *self.producer.borrow_mut();
+        let partition = match (partition, key) {
+            (Some(partition), _) => partition,
+            (None, Some(_)) if target.count == 1 => Partition(0),
+            (None, Some(key)) => partition_for_key(key, target.count),
+            (None, None) => producer.partition_for(&target.name, None, value).unwrap_or_default(),
+        };
+        let known = usize::try_from(partition.0).ok().and_then(|index| target.partitions.get(index));
+        let Some(to) = known.copied() else {
+            let chosen = u32::try_from(partition.0).unwrap_or(u32::MAX);
+            return Err(self.no_such_partition(topic, chosen, key));
+        };
+        self.policy.settle_failures(producer)?;
+        match producer.send_to(to, key, value, timestamp, headers) {
+            Ok(()) => Ok(()),
+            Err(error) => self.own_failure(topic, partition, error),
+        }
+    }
+
+    /// Whether a record can be sent now. One for a topic of which nothing is known waits, behind those that do.
+    #[cold]
+    fn is_known(&mut self, topic: SinkTopic, record: impl FnOnce() -> Waiting) -> Result<bool> {
+        let target = &mut self.targets[topic.0 as usize];
+        if target.waiting.is_empty() {
+            match target.learn(&mut self.producer.borrow_mut(), &self.policy) {
+                Ok(true) => return Ok(true),
+                Ok(false) => return self.policy.on_missing(&target.name).map(|()| false),
+                Err(error) if error.kind() != ErrorKind::Retriable => return Err(error),
+                Err(error) => tracing::debug!(error = %error.report(), "a record waits"),
+            }
+        }
+        target.waiting.push_back(record());
+        self.has_waiting = true;
+        Ok(false)
+    }
+
+    /// Sends what waits for one topic.
+    fn send_waiting_to(&mut self, topic: SinkTopic) -> Result<()> {
+        let target = &mut self.targets[topic.0 as usize];
+        if target.waiting.is_empty() {
+            return Ok(());
+        }
+        let exists = target.learn(&mut self.producer.borrow_mut(), &self.policy)?;
+        while let Some(record) = self.targets[topic.0 as usize].waiting.pop_front() {
+            let Waiting { partition, key, value, timestamp, headers } = record;
+            match exists {
+                true => self.send_known(topic, partition, key.as_deref(), value.as_deref(), timestamp, &headers)?,
+                false => self.policy.on_missing(&self.targets[topic.0 as usize].name)?,
+            }
+        }
+        Ok(())
     }
 
     #[cold]
@@ -221,7 +305,8 @@ impl RecordCollector for Collector {
                 crate::topology::validate_name("topic", name)?;
                 // Asking is what makes the producer fetch the topic's metadata.
                 self.producer.borrow_mut().partition_count(name);
-                self.targets.push(Target { name: name.into(), partitions: Vec::new(), count: 0 });
+                let (partitions, waiting) = (Vec::new(), VecDeque::new());
+                self.targets.push(Target { name: name.into(), partitions, count: 0, waiting });
                 self.targets.len() - 1
             }
         };
@@ -236,6 +321,22 @@ impl RecordCollector for Collector {
             target.learn(producer, &self.policy)?;
         }
         Ok(())
+    }
+
+    fn send_waiting(&mut self) -> Result<()> {
+        if !self.has_waiting {
+            return Ok(());
+        }
+        let mut unknown = None;
+        for topic in (0..).map(SinkTopic).take(self.targets.len()) {
+            match self.send_waiting_to(topic) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Retriable => unknown = unknown.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        self.has_waiting = unknown.is_some();
+        unknown.map_or(Ok(()), Err)
     }
 
     fn partition_count(&mut self, topic: SinkTopic) -> Result<u32> {
@@ -268,27 +369,15 @@ impl RecordCollector for Collector {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<()> {
-        let target = &mut self.targets[topic.0 as usize];
-        let producer = &mut *self.producer.borrow_mut();
-        if target.partitions.is_empty() && !target.learn(producer, &self.policy)? {
-            return self.policy.on_missing(&target.name);
+        if self.targets[topic.0 as usize].partitions.is_empty() {
+            let owned = |bytes: Option<&[u8]>| bytes.map(Box::from);
+            let record =
+                || Waiting { partition, key: owned(key), value: owned(value), timestamp, headers: headers.clone() };
+            if !self.is_known(topic, record)? {
+                return Ok(());
+            }
         }
-        let partition = match (partition, key) {
-            (Some(partition), _) => partition,
-            (None, Some(_)) if target.count == 1 => Partition(0),
-            (None, Some(key)) => partition_for_key(key, target.count),
-            (None, None) => producer.partition_for(&target.name, None, value).unwrap_or_default(),
-        };
-        let known = usize::try_from(partition.0).ok().and_then(|index| target.partitions.get(index));
-        let Some(to) = known.copied() else {
-            let chosen = u32::try_from(partition.0).unwrap_or(u32::MAX);
-            return Err(self.no_such_partition(topic, chosen, key));
-        };
-        self.policy.settle_failures(producer)?;
-        match producer.send_to(to, key, value, timestamp, headers) {
-            Ok(()) => Ok(()),
-            Err(error) => self.own_failure(topic, partition, error),
-        }
+        self.send_known(topic, partition, key, value, timestamp, headers)
     }
 }
 

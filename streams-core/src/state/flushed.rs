@@ -1,4 +1,7 @@
 //! The queue of rows that left a cache and wait for their node to forward them. One piece of memory, reused.
+//!
+//! A row that is taken is out until the next one is. Whoever could not forward it puts it back, and it comes out again
+//! first: a failure that passes loses no row.
 
 use super::cache::DirtyRow;
 use crate::record::Headers;
@@ -21,7 +24,9 @@ pub(crate) struct FlushedRow<'a> {
 pub(crate) struct FlushedRows {
     bytes: Vec<u8>,
     rows: Vec<Place>,
+    /// The row that is out, or else the next one.
     next: usize,
+    is_out: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +43,7 @@ struct Place {
 
 impl FlushedRows {
     pub(crate) fn push(&mut self, row: &mut DirtyRow<'_>, old: Option<&[u8]>) {
-        if self.is_empty() {
+        if self.next == self.rows.len() {
             self.bytes.clear();
             self.rows.clear();
             self.next = 0;
@@ -62,8 +67,9 @@ impl FlushedRows {
     }
 
     pub(crate) fn pop(&mut self) -> Option<FlushedRow<'_>> {
+        self.next += usize::from(std::mem::take(&mut self.is_out));
         let place = self.rows.get(self.next)?;
-        self.next += 1;
+        self.is_out = true;
         Some(FlushedRow {
             key: &self.bytes[place.start..place.key_end],
             new: place.has_new.then(|| &self.bytes[place.key_end..place.new_end]),
@@ -73,8 +79,13 @@ impl FlushedRows {
         })
     }
 
+    /// Takes the row back that is out, if one is.
+    pub(crate) fn put_back(&mut self) {
+        self.is_out = false;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.next == self.rows.len()
+        self.next + usize::from(self.is_out) == self.rows.len()
     }
 }
 
@@ -98,5 +109,36 @@ mod tests {
             assert!(queue.pop().is_none() && queue.is_empty());
         }
         assert_eq!((queue.rows.len(), queue.bytes.len()), (2, 6), "one round's worth");
+    }
+
+    fn push(queue: &mut FlushedRows, key: &[u8]) {
+        queue.push(&mut DirtyRow { key, value: None, timestamp: Timestamp(0), headers: None }, None);
+    }
+
+    fn pop(queue: &mut FlushedRows) -> Option<Vec<u8>> {
+        queue.pop().map(|row| row.key.to_vec())
+    }
+
+    #[test]
+    fn a_row_that_is_put_back_comes_out_first_whatever_came_meanwhile() {
+        let mut queue = FlushedRows::default();
+        queue.put_back();
+        assert_eq!(pop(&mut queue), None);
+        push(&mut queue, b"a");
+        push(&mut queue, b"b");
+        assert_eq!(pop(&mut queue), Some(b"a".to_vec()));
+        queue.put_back();
+        assert_eq!(pop(&mut queue), Some(b"a".to_vec()));
+        assert_eq!(pop(&mut queue), Some(b"b".to_vec()));
+        assert!(queue.is_empty(), "none waits");
+        // The last one is out while another comes.
+        push(&mut queue, b"c");
+        queue.put_back();
+        assert!(!queue.is_empty());
+        assert_eq!(pop(&mut queue), Some(b"b".to_vec()));
+        assert_eq!(pop(&mut queue), Some(b"c".to_vec()));
+        assert_eq!(pop(&mut queue), None);
+        queue.put_back();
+        assert_eq!(pop(&mut queue), None, "what was forwarded stays so");
     }
 }

@@ -312,6 +312,11 @@ impl Layers {
         self.flushed.pop()
     }
 
+    /// The row that came out last was not forwarded: it comes out again first.
+    pub(crate) fn put_back_flushed(&mut self) {
+        self.flushed.put_back();
+    }
+
     /// Whether a row waits in the queue.
     #[inline]
     pub(crate) fn has_flushed(&self) -> bool {

@@ -190,6 +190,11 @@ impl<K: 'static, V: 'static> TimestampedKeyValueStore<K, V> {
         Ok(true)
     }
 
+    /// The row that [`Self::next_flushed`] handed out last was not forwarded: it is handed out again first.
+    pub fn put_back_flushed(&self) {
+        self.0.shared.layers().put_back_flushed();
+    }
+
     fn cursor(&self, range: KeyRange, direction: Direction) -> StoreCursor<(K, ValueAndTimestamp<V>)> {
         let Handle { keys, values, shared } = self.0.clone();
         StoreCursor::new(shared, vec![range], direction, move |key, row| {

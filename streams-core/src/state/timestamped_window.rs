@@ -183,6 +183,11 @@ impl<K: 'static, V: 'static> TimestampedWindowStore<K, V> {
         Ok(true)
     }
 
+    /// The row that [`Self::next_flushed`] handed out last was not forwarded: it is handed out again first.
+    pub fn put_back_flushed(&self) {
+        self.0.shared.layers().put_back_flushed();
+    }
+
     fn key_cursor(
         &self,
         key: &K,

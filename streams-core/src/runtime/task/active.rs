@@ -107,6 +107,8 @@ pub struct ActiveTask {
     buffered_max: usize,
     /// Something happened that a commit has to make last, beside records taken from queues.
     commit_needed: bool,
+    /// A flush failed half-way, and goes on where it ended.
+    is_flush_cut: bool,
 }
 
 impl ActiveTask {
@@ -146,7 +148,8 @@ impl ActiveTask {
         }
         let group = PartitionGroup::new(queues, options.max_task_idle);
         let buffered_max = options.buffered_records_per_partition;
-        Ok(Self { state: State::Created, context, stores, graph, group, buffered_max, commit_needed: false })
+        let state = State::Created;
+        Ok(Self { state, context, stores, graph, group, buffered_max, commit_needed: false, is_flush_cut: false })
     }
 
     /// The task's name.
@@ -241,6 +244,20 @@ impl ActiveTask {
         self.context.collector().require_outputs()
     }
 
+    /// Finishes what a failure that may pass has held up: records whose topic was unknown, and a flush that was cut short.
+    /// To be called before records are processed: they come behind it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Retriable`] while it is still held up.
+    pub fn catch_up(&mut self) -> Result<()> {
+        self.context.collector().send_waiting()?;
+        if !self.is_flush_cut {
+            return Ok(());
+        }
+        self.flush()?;
+        self.context.collector().send_waiting()
+    }
+
     /// Processes up to `max_records` records in the order of their timestamps. Returns how many it processed; fewer
     /// than asked for means that it waits for input.
     ///
@@ -294,9 +311,17 @@ impl ActiveTask {
     /// with the collector afterwards. Returns what to commit once the collector's records are acknowledged.
     ///
     /// # Errors
-    /// What nodes and stores report; nothing may be committed then.
+    /// What nodes and stores report; nothing may be committed then. After one that is [`ErrorKind::Retriable`] it can be
+    /// called again: nothing that was flushed is lost.
     pub fn prepare_commit(&mut self) -> Result<Vec<CommittableOffset>> {
         self.expect_state(State::Running, "commit")?;
+        self.flush()?;
+        self.context.collector().send_waiting()?;
+        Ok(self.group.inputs().iter().filter_map(|input| input.queue.committable()).collect())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.is_flush_cut = true;
         let stream_time = self.context.stream_time();
         for (node, live) in &self.graph.live {
             self.context.begin_without_record(stream_time);
@@ -308,7 +333,8 @@ impl ActiveTask {
         for store in &self.stores {
             store.flush_cache()?;
         }
-        Ok(self.group.inputs().iter().filter_map(|input| input.queue.committable()).collect())
+        self.is_flush_cut = false;
+        Ok(())
     }
 
     /// The offsets of [`Self::prepare_commit`] are committed; no record was processed in between. `acknowledged` says

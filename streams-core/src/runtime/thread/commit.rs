@@ -103,7 +103,16 @@ impl StreamThread {
                 continue;
             }
             self.current = Some(index);
-            for committable in running.task.prepare_commit().map_err(flush_cut_short)? {
+            let committables = match running.task.prepare_commit() {
+                Ok(committables) => committables,
+                // The task is left out of this commit, and finishes its flush before it takes another record.
+                Err(error) => {
+                    self.current = None;
+                    running.try_again_later(error, now, self.plan.config.runtime.task_timeout)?;
+                    continue;
+                }
+            };
+            for committable in committables {
                 let position = OffsetAndMetadata {
                     offset: committable.offset,
                     leader_epoch: committable.leader_epoch,
@@ -233,17 +242,5 @@ impl StreamThread {
         self.tasks.clear();
         self.phase = super::Phase::Closed;
         Ok(())
-    }
-}
-
-/// A flush that ends half-way has sent on some of what caches held back, and cannot be repeated from where it ended.
-#[cold]
-fn flush_cut_short(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Retriable => {
-            let message = "flushing the caches fails; going on from the last commit";
-            Error::with_source(ErrorKind::TaskCorrupted, message, error)
-        }
-        _ => error,
     }
 }

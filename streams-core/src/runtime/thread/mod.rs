@@ -286,7 +286,7 @@ impl StreamThread {
     fn wait(&self, now: Timestamp) -> Duration {
         let mut wait = self.plan.config.runtime.poll.min(self.producer.borrow().next_wakeup(now));
         for running in &self.tasks {
-            if let Some(due) = running.task.next_punctuation() {
+            if let Some(due) = running.next_punctuation() {
                 wait = wait.min(due - self.wall_clock);
             }
             if let Some(failing) = running.failing {
@@ -344,7 +344,7 @@ impl StreamThread {
         let mut punctuated = false;
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
-            if running.task.next_punctuation().is_some_and(|due| due <= now) {
+            if running.next_punctuation().is_some_and(|due| due <= now) {
                 self.current = Some(index);
                 punctuated |= running.task.punctuate(now)?;
                 self.current = None;
@@ -392,7 +392,13 @@ impl Running {
             self.task.require_outputs()?;
             self.is_ready = true;
         }
+        self.task.catch_up()?;
         self.task.process(max_records, now)
+    }
+
+    /// When its next wall-clock schedule is due; not while it is held up, as it would only make more of what waits.
+    fn next_punctuation(&self) -> Option<Timestamp> {
+        self.task.next_punctuation().filter(|_| self.failing.is_none())
     }
 
     /// Takes an error that may pass, until `task.timeout.ms` is over.

@@ -30,6 +30,9 @@ pub(crate) trait TableStore<K, V>: StateStore {
 
     /// Takes the next row that left the cache.
     fn next_flushed(&self, slot: &mut Option<Flushed<K, V>>) -> Result<bool>;
+
+    /// The row that was taken last was not forwarded.
+    fn put_back_flushed(&self);
 }
 
 impl<K: 'static, V: 'static> TableStore<K, V> for TimestampedKeyValueStore<K, V> {
@@ -73,6 +76,10 @@ impl<K: 'static, V: 'static> TableStore<K, V> for TimestampedKeyValueStore<K, V>
     fn next_flushed(&self, slot: &mut Option<Flushed<K, V>>) -> Result<bool> {
         Self::next_flushed(self, slot)
     }
+
+    fn put_back_flushed(&self) {
+        Self::put_back_flushed(self);
+    }
 }
 
 impl<K: 'static, V: 'static> TableStore<Windowed<K>, V> for TimestampedWindowStore<K, V> {
@@ -115,5 +122,9 @@ impl<K: 'static, V: 'static> TableStore<Windowed<K>, V> for TimestampedWindowSto
     #[inline]
     fn next_flushed(&self, slot: &mut Option<Flushed<Windowed<K>, V>>) -> Result<bool> {
         Self::next_flushed(self, slot)
+    }
+
+    fn put_back_flushed(&self) {
+        Self::put_back_flushed(self);
     }
 }

@@ -87,6 +87,12 @@ impl<K: 'static, V: 'static, S: TableStore<K, V>> TableWriter<K, V, S> {
     }
 
     fn forward_flushed(&mut self, task: &mut TaskContext) -> Result<()> {
+        let forwarded = self.forward_each(task);
+        // What failed may pass: then the row is forwarded once more, and those behind it after it.
+        forwarded.inspect_err(|_| self.store.put_back_flushed())
+    }
+
+    fn forward_each(&mut self, task: &mut TaskContext) -> Result<()> {
         while self.store.next_flushed(&mut self.flushed)? {
             let Some(Flushed { key, new, old, timestamp, headers }) = &self.flushed else { break };
             let change = Change::new(new, if self.old_values { old } else { Change::none() });
