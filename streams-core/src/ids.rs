@@ -24,6 +24,24 @@ impl fmt::Display for Offset {
     }
 }
 
+/// How far a store is in its changelog: the last record that it has.
+///
+/// An offset alone does not name a record for good: a log can lose its end and be filled again past it. Together with the
+/// epoch it does, as a leader cuts nothing off within its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangelogPosition {
+    /// The record's offset.
+    pub offset: Offset,
+    /// The epoch of a leader that had the record while it led; none where that is not known, and then nothing is checked.
+    pub leader_epoch: Option<i32>,
+}
+
+impl From<Offset> for ChangelogPosition {
+    fn from(offset: Offset) -> Self {
+        Self { offset, leader_epoch: None }
+    }
+}
+
 /// The number of a partition within its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Partition(pub i32);

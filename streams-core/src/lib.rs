@@ -47,6 +47,6 @@ mod kafka_bytes_tests;
 mod kafka_fixtures;
 
 pub use error::{Error, ErrorKind, Result, ResultExt};
-pub use ids::{NodeId, Offset, Partition, SubtopologyId, TaskId, TopicPartition};
+pub use ids::{ChangelogPosition, NodeId, Offset, Partition, SubtopologyId, TaskId, TopicPartition};
 pub use record::{Change, Header, Headers, Record};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -11,6 +11,7 @@ mod streams {
     mod lifecycle;
     mod logs;
     mod lost_answers;
+    mod lost_changelog;
     mod lost_end;
     mod meddler;
     mod origin;

@@ -60,6 +60,9 @@ struct Pending<T> {
 struct Metadata {
     needed: bool,
     asking: bool,
+    /// How many questions were sent, and the number of the last one that was answered.
+    asked: u64,
+    answered: u64,
     failures: u32,
     not_before: Timestamp,
     fetched_at: Option<Timestamp>,
@@ -106,6 +109,8 @@ impl<T> Requests<T> {
             metadata: Metadata {
                 needed: true,
                 asking: false,
+                asked: 0,
+                answered: 0,
                 failures: 0,
                 not_before: Timestamp(i64::MIN),
                 fetched_at: None,
@@ -140,6 +145,21 @@ impl<T> Requests<T> {
     /// Asks for new metadata as soon as the backoff allows.
     pub(crate) fn refresh_metadata(&mut self) {
         self.metadata.needed = true;
+    }
+
+    /// Asks for metadata that is newer than this call, at once where brokers answer. Names the question for
+    /// [`Self::has_answered`].
+    pub(crate) fn ask_anew(&mut self) -> u64 {
+        self.metadata.needed = true;
+        if self.metadata.last_error.is_none() {
+            self.metadata.not_before = Timestamp(i64::MIN);
+        }
+        self.metadata.asked + 1
+    }
+
+    /// Whether the answer to a question, or to a later one, is there.
+    pub(crate) fn has_answered(&self, question: u64) -> bool {
+        self.metadata.answered >= question
     }
 
     /// Why there is no metadata, while there is none.
@@ -240,6 +260,7 @@ impl<T> Requests<T> {
         };
         let request = self.cluster.request(self.metadata.allow_auto_topic_creation);
         self.metadata.asking = true;
+        self.metadata.asked += 1;
         self.metadata.needed = false;
         self.send_tagged(now, to, request.into(), Duration::ZERO, None)
     }
@@ -254,6 +275,7 @@ impl<T> Requests<T> {
             Ok(response) => {
                 self.cluster.update(&response);
                 self.transport.update_brokers(self.cluster.brokers());
+                self.metadata.answered = self.metadata.asked;
                 self.metadata.fetched_at = Some(now);
                 self.metadata.last_error = None;
                 if let Some(silence) = self.metadata.silence.take() {
@@ -347,6 +369,30 @@ mod tests {
         assert!(poll(&mut requests, 5_999).is_none(), "an answer that comes too late is nobody's");
         assert_eq!(poll(&mut requests, 6_000).map(|(tag, _)| tag), Some("long"));
         assert!(poll(&mut requests, 60_000).is_none(), "each ends once");
+    }
+
+    #[test]
+    fn metadata_that_is_asked_for_anew_is_newer_than_the_question() {
+        let (script, mut requests) = silent();
+        requests.cluster_mut().want(&"t".into());
+        poll(&mut requests, 0);
+        let (old, ..) = script.take().expect("it asks by itself");
+        let question = requests.ask_anew();
+        script.set_leaders(&[("t", &[1])], 5);
+        let answer = |id| script.answer(id, script.metadata());
+        answer(old);
+        poll(&mut requests, 1);
+        assert!(!requests.has_answered(question), "that was the answer to an older one");
+        let (lost, ..) = script.take().expect("it asks again at once");
+        script.fail(lost);
+        poll(&mut requests, 2);
+        assert!(!requests.has_answered(question));
+        poll(&mut requests, 500);
+        let (id, ..) = script.take().expect("it asks until it is answered");
+        answer(id);
+        poll(&mut requests, 501);
+        assert!(requests.has_answered(question));
+        assert!(!requests.has_answered(requests.metadata.asked + 1));
     }
 
     #[test]

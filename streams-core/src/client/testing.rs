@@ -76,6 +76,11 @@ impl Script {
         });
     }
 
+    /// What the script answers about topics.
+    pub(crate) fn metadata(&self) -> MetadataResponse {
+        self.state().metadata.clone().unwrap_or_default()
+    }
+
     /// Which broker takes requests about topics.
     pub(crate) fn set_controller(&self, node: i32) {
         if let Some(metadata) = &mut self.state().metadata {

@@ -3,10 +3,10 @@
 //! ```text
 //! every store with a changelog:
 //!
-//! FindEnd ──► FindStart ──► Reading ──► Done
-//!                 ▲ │          │         ▲
-//!                 │ └─ nothing to read ──┘
-//!                 └── wiped ───┘  the log no longer has what comes next
+//! FindEnd ──► FindStart ──► Checking ──► Reading ──► Done
+//!    ▲                        │ │           │         ▲
+//!    │                        │ └─ nothing to read ───┘
+//!    └─────── wiped ──────────┴─────────────┘  the log no longer has what comes next, or what the rows are of
 //! ```
 //!
 //! A store goes on behind the offset that it committed together with its rows; one in memory begins at the start of
@@ -14,6 +14,10 @@
 //! nobody else writes it. If the log no longer holds the store's next record, or ends before it, then rows and log do
 //! not belong together: the store is wiped and read from the start. But a log without any record cannot rebuild what the
 //! store has: then nothing is wiped, and the application does not start.
+//!
+//! A log may also have lost its end and be filled again past the store's offset. So the leader is asked first where the
+//! epoch ended in which a leader had the store's last record (see [`ChangelogPosition`]); if that is before it, the store
+//! is wiped, too. A store of which no epoch is known is not checked.
 //!
 //! Where a log ends and begins is asked again and again while no broker says it, but not longer than `task.timeout.ms`.
 //!
@@ -24,9 +28,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::consumer::{Consumer, FetchedPartition};
+use crate::client::consumer::{Consumer, FetchedPartition, OffsetAndMetadata};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::ids::{Offset, TaskId, TopicPartition};
+use crate::ids::{ChangelogPosition, Offset, TaskId, TopicPartition};
 use crate::protocol::batch::Scratch;
 use crate::state::{ChangelogRow, RestoringStore, StoreSpec};
 use crate::time::Timestamp;
@@ -75,8 +79,19 @@ pub(crate) struct StoreToRestore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     FindEnd,
-    FindStart { end: Offset },
-    Reading { end: Offset, at: Offset },
+    FindStart {
+        end: Offset,
+    },
+    /// Whether the log has the record before `at` is being asked, since a time.
+    Checking {
+        end: Offset,
+        at: Offset,
+        since: Timestamp,
+    },
+    Reading {
+        end: Offset,
+        at: Offset,
+    },
     Done,
 }
 
@@ -186,7 +201,7 @@ impl Restorer {
                 Err(_) => self.start_over(open)?,
             }
             require_positions(&self.consumer, now, self.timeout).context(|| "restore stores".to_owned())?;
-            self.advance(open)?;
+            self.advance(now, open)?;
         }
         Ok(self.take_done())
     }
@@ -223,7 +238,8 @@ impl Restorer {
                     records += 1;
                     record.key.map(|key| ChangelogRow { key, value: record.value, timestamp: record.timestamp })
                 });
-            store.rows()?.restore(rows, batch.last_offset())?;
+            let leader_epoch = Some(batch.partition_leader_epoch()).filter(|epoch| *epoch >= 0);
+            store.rows()?.restore(rows, ChangelogPosition { offset: batch.last_offset(), leader_epoch })?;
             if let Some(error) = broken {
                 return Err(Error::from(error).context(format!("restore from {partition}")));
             }
@@ -245,44 +261,50 @@ impl Restorer {
     }
 
     /// Moves every store on whose positions are known.
-    fn advance(&mut self, open: OpenStore<'_>) -> Result<()> {
+    fn advance(&mut self, now: Timestamp, open: OpenStore<'_>) -> Result<()> {
         for (task, stores) in &mut self.tasks {
             for store in stores {
                 let Some(partition) = store.changelog.clone() else { continue };
-                match (store.stage, self.consumer.position(&partition)) {
-                    (Stage::FindEnd, Some(end)) => {
-                        store.stage = Stage::FindStart { end };
-                        self.consumer.seek_to_beginning(&partition)?;
+                if let (Stage::FindEnd, Some(end)) = (store.stage, self.consumer.position(&partition)) {
+                    store.stage = Stage::FindStart { end };
+                    self.consumer.seek_to_beginning(&partition)?;
+                }
+                if let (Stage::FindStart { end }, Some(log_start)) = (store.stage, self.consumer.position(&partition)) {
+                    let at = start_of(*task, store, &partition, (log_start, end), open)?;
+                    let position = OffsetAndMetadata { leader_epoch: epoch_before(store, at), ..at.into() };
+                    self.consumer.seek_with(&partition, &position)?;
+                    store.stage = Stage::Checking { end, at, since: now };
+                }
+                let Stage::Checking { end, at, since } = store.stage else { continue };
+                if !self.consumer.is_checked(&partition) {
+                    require_check(*task, store, &partition, now - since, self.timeout)?;
+                    continue;
+                }
+                store.stage = Stage::Done;
+                if at < end {
+                    store.stage = Stage::Reading { end, at };
+                    self.consumer.resume(&partition)?;
+                    if let Some(listener) = &self.listener {
+                        listener.on_restore_start(&partition, store.spec.name(), at, end);
                     }
-                    (Stage::FindStart { end }, Some(log_start)) => {
-                        let start = start_of(*task, store, &partition, (log_start, end), open)?;
-                        store.stage = Stage::Done;
-                        if start < end {
-                            store.stage = Stage::Reading { end, at: start };
-                            self.consumer.seek(&partition, start)?;
-                            self.consumer.resume(&partition)?;
-                            if let Some(listener) = &self.listener {
-                                listener.on_restore_start(&partition, store.spec.name(), start, end);
-                            }
-                        }
-                    }
-                    _ => {}
                 }
             }
         }
         Ok(())
     }
 
-    /// The log of some stores was cut while they read it: they begin again.
+    /// The log of some stores does not have what they are of, or was cut while they read it: they begin again.
     fn start_over(&mut self, open: OpenStore<'_>) -> Result<()> {
-        let lost: Vec<TopicPartition> =
-            self.consumer.out_of_range().iter().map(|found| found.partition.clone()).collect();
+        let lost = self.consumer.out_of_range().to_vec();
         for (task, stores) in &mut self.tasks {
             for store in stores {
-                let Some(partition) = store.changelog.clone().filter(|partition| lost.contains(partition)) else {
-                    continue;
+                let Some(partition) = store.changelog.clone() else { continue };
+                let Some(found) = lost.iter().find(|found| found.partition == partition) else { continue };
+                let what = match store.stage {
+                    Stage::Reading { .. } => "its changelog was cut while it was read",
+                    _ => "its changelog has lost what its rows are of",
                 };
-                wipe(*task, store, &partition, "its changelog was cut while it was read", open)?;
+                wipe(*task, store, &partition, &format!("{what}: {found}"), open)?;
                 store.stage = Stage::FindEnd;
                 self.consumer.pause(&partition)?;
                 self.consumer.seek_to_end(&partition)?;
@@ -321,6 +343,34 @@ fn start_of(
         return Ok(log_start);
     }
     Ok(next)
+}
+
+/// The epoch of a leader that had the record before `at`, as far as the store knows; -1 where it does not.
+fn epoch_before(store: &StoreToRestore, at: Offset) -> i32 {
+    let position = store.rows.as_ref().and_then(RestoringStore::committed_position);
+    let before = position.filter(|position| position.offset.next() == at);
+    before.and_then(|position| position.leader_epoch).unwrap_or(-1)
+}
+
+/// Checks that it is not asked for `timeout` (`task.timeout.ms`) or longer whether a changelog has what a store's rows are
+/// of.
+fn require_check(
+    task: TaskId,
+    store: &StoreToRestore,
+    partition: &TopicPartition,
+    waited: Duration,
+    timeout: Duration,
+) -> Result<()> {
+    if waited < timeout {
+        return Ok(());
+    }
+    let message = format!(
+        "restore stores: whether {partition} has what the rows of store {} of task {task} are of cannot be found out for \
+         {} ms (task.timeout.ms)",
+        store.spec.name(),
+        waited.as_millis()
+    );
+    Err(Error::new(ErrorKind::Processing, message))
 }
 
 /// Checks that no position of a consumer is looked up for `timeout` (`task.timeout.ms`) or longer.

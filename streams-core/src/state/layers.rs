@@ -27,7 +27,7 @@ use super::flushed::{FlushedRow, FlushedRows};
 use super::restore::RestoringStore;
 use super::schema::{split_timestamped, split_window_key, ValueShape, WindowShape};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::ids::Offset;
+use crate::ids::ChangelogPosition;
 use crate::record::Headers;
 use crate::time::Timestamp;
 
@@ -331,15 +331,21 @@ impl Layers {
         self.make_room()
     }
 
-    /// Puts the writes since the last commit into the engine, in one batch with the offset of the last changelog
-    /// record that was acknowledged for them. `None` leaves the offset: nothing was logged.
-    pub(crate) fn commit(&mut self, offset: Option<Offset>) -> Result<()> {
+    /// Puts the writes since the last commit into the engine, in one batch with the position of the last changelog
+    /// record that was acknowledged for them. `None` leaves the position: nothing was logged.
+    pub(crate) fn commit(&mut self, position: Option<ChangelogPosition>) -> Result<()> {
         if self.cache.as_ref().is_some_and(Cache::has_dirty) {
             let message = format!("commit of store `{}` before its cache was flushed", self.name());
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        let offset = offset.or(self.base.committed_offset());
-        let checkpoint = Checkpoint { offset, stream_time: self.base.known_stream_time() };
+        let position = match (position, self.base.committed_position()) {
+            // The record is that of an earlier commit, and a leader since then need not have it any more.
+            (Some(new), Some(old)) if new.offset == old.offset => {
+                Some(ChangelogPosition { leader_epoch: old.leader_epoch.or(new.leader_epoch), ..old })
+            }
+            (new, old) => new.or(old),
+        };
+        let checkpoint = Checkpoint { position, stream_time: self.base.known_stream_time() };
         let (window, stream_time) = (self.base.schema.window(), self.base.stream_time);
         let rows = self.overlay.as_ref().map(ByteMap::sorted).unwrap_or_default();
         let mut live = rows.iter().copied().filter(|(key, _)| is_live_key(window, stream_time, key));

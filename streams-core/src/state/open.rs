@@ -22,7 +22,7 @@ use super::StateStore;
 #[cfg(feature = "rocksdb")]
 use crate::error::ResultExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Offset;
+use crate::ids::{ChangelogPosition, Offset};
 use crate::time::Timestamp;
 
 /// The longest store name: changelog topics are named by it, and Kafka's topic names end at 249 characters.
@@ -164,26 +164,35 @@ impl AnyStore {
         self.shared.layers().has_flushed()
     }
 
-    /// Settles everything written so far, after the changelog acknowledged it. `offset` is that of the last changelog
+    /// Settles everything written so far, after the changelog acknowledged it. `position` is that of the last changelog
     /// record that was acknowledged, of this store's partition; `None` when nothing was logged since the last commit.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] when the cache was not flushed; what the engine refuses.
-    pub fn commit(&self, offset: Option<Offset>) -> Result<()> {
-        self.shared.layers().commit(offset)
+    pub fn commit(&self, position: Option<ChangelogPosition>) -> Result<()> {
+        self.shared.layers().commit(position)
     }
 
     /// Applies changelog records; see [`RestoringStore::restore`].
     ///
     /// # Errors
     /// As there.
-    pub fn restore<'a>(&self, rows: impl IntoIterator<Item = ChangelogRow<'a>>, last: Offset) -> Result<()> {
+    pub fn restore<'a>(
+        &self,
+        rows: impl IntoIterator<Item = ChangelogRow<'a>>,
+        last: impl Into<ChangelogPosition>,
+    ) -> Result<()> {
         self.shared.layers().base_mut().restore(rows, last)
     }
 
     /// See [`RestoringStore::committed_offset`].
     pub fn committed_offset(&self) -> Option<Offset> {
         self.shared.layers().base().committed_offset()
+    }
+
+    /// See [`RestoringStore::committed_position`].
+    pub fn committed_position(&self) -> Option<ChangelogPosition> {
+        self.shared.layers().base().committed_position()
     }
 
     /// Whether rows outlive the process.

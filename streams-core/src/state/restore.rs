@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::engine::{ByteStore, Checkpoint, Rows};
 use super::schema::{KeyShape, Schema, ValueShape};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::ids::Offset;
+use crate::ids::{ChangelogPosition, Offset};
 use crate::time::Timestamp;
 
 /// A record of a changelog.
@@ -54,22 +54,32 @@ impl RestoringStore {
     /// The offset of the last changelog record that is in the store; reading goes on at the next one. `None` when
     /// nothing was committed or restored yet: reading begins at the start.
     pub fn committed_offset(&self) -> Option<Offset> {
-        self.engine.checkpoint().offset
+        self.committed_position().map(|position| position.offset)
     }
 
-    /// Applies changelog records, of which the last one has the offset `last`. Rows and offset are written together.
+    /// The same with what is known of the leader that had the record.
+    pub fn committed_position(&self) -> Option<ChangelogPosition> {
+        self.engine.checkpoint().position
+    }
+
+    /// Applies changelog records, of which the last one is at `last`. Rows and position are written together.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] for a key that this store cannot have written; what the engine refuses.
-    pub fn restore<'a>(&mut self, rows: impl IntoIterator<Item = ChangelogRow<'a>>, last: Offset) -> Result<()> {
+    pub fn restore<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = ChangelogRow<'a>>,
+        last: impl Into<ChangelogPosition>,
+    ) -> Result<()> {
+        let last = last.into();
         self.batch.clear();
         for row in rows {
             self.stage(row)?;
         }
-        let checkpoint = Checkpoint { offset: Some(last), stream_time: self.known_stream_time() };
+        let checkpoint = Checkpoint { position: Some(last), stream_time: self.known_stream_time() };
         self.engine
             .write_batch(&mut self.batch.iter(), checkpoint)
-            .context(|| format!("restore store `{}` to offset {last}", self.name))?;
+            .context(|| format!("restore store `{}` to offset {}", self.name, last.offset))?;
         self.drop_expired()
     }
 

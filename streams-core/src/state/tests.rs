@@ -11,7 +11,7 @@ use rstest::rstest;
 use super::layers::Layers;
 use super::schema::push_window_suffix;
 use super::*;
-use crate::ids::Offset;
+use crate::ids::{ChangelogPosition, Offset};
 use crate::serde::{StringSerde, ValueAndTimestamp};
 use crate::time::Timestamp;
 use crate::{ErrorKind, Result};
@@ -151,7 +151,7 @@ fn cursors_see_all_layers_in_order(#[case] engine: EngineKind, #[case] cache_byt
         store.put(&key(number), &text("engine")).unwrap();
     }
     any.flush_cache().unwrap();
-    any.commit(Some(Offset(499))).unwrap();
+    any.commit(Some(Offset(499).into())).unwrap();
     for number in (0..1000).step_by(3) {
         store.put(&key(number), &text("overlay")).unwrap();
     }
@@ -267,7 +267,7 @@ fn a_cache_forwards_the_newest_and_forgets_transient_keys(#[case] engine: Engine
         a: Some(2) <- None @ 4
     "#]]
     .assert_eq(&flushed());
-    any.commit(Some(Offset(1))).unwrap();
+    any.commit(Some(Offset(1).into())).unwrap();
     fixture.time.set(Timestamp(50));
     store.delete(&text("b")).unwrap();
     store.put(&text("a"), &3, Timestamp(8)).unwrap();
@@ -316,6 +316,28 @@ fn a_small_cache_evicts_during_puts(#[case] engine: EngineKind) {
     assert!(forwarded.values().all(|count| *count == 5));
 }
 
+/// The epoch is that of a leader that had the record. One that leads later may have lost it.
+#[rstest]
+#[case::memory(EngineKind::InMemory)]
+#[cfg_attr(feature = "rocksdb", case::rocksdb(EngineKind::RocksDb))]
+fn a_record_keeps_the_epoch_that_it_was_committed_with(#[case] engine: EngineKind) {
+    let fixture = Fixture::cached(counts(), engine, 0);
+    let any = fixture.open();
+    let steps = [
+        (Some((3, None)), (3, None)),
+        (Some((3, Some(1))), (3, Some(1))),
+        (Some((3, Some(2))), (3, Some(1))),
+        (None, (3, Some(1))),
+        (Some((4, Some(2))), (4, Some(2))),
+        (Some((5, None)), (5, None)),
+    ];
+    for (acknowledged, (offset, leader_epoch)) in steps {
+        let position = |(offset, leader_epoch)| ChangelogPosition { offset: Offset(offset), leader_epoch };
+        any.commit(acknowledged.map(position)).unwrap();
+        assert_eq!(any.committed_position(), Some(position((offset, leader_epoch))));
+    }
+}
+
 #[rstest]
 #[case::memory(EngineKind::InMemory)]
 #[cfg_attr(feature = "rocksdb", case::rocksdb(EngineKind::RocksDb))]
@@ -324,9 +346,9 @@ fn a_commit_needs_a_flushed_cache(#[case] engine: EngineKind) {
     let any = fixture.open();
     let store = any.handle::<TimestampedKeyValueStore<String, i64>>().unwrap();
     store.put(&text("a"), &1, Timestamp(1)).unwrap();
-    assert_eq!(any.commit(Some(Offset(0))).unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(any.commit(Some(Offset(0).into())).unwrap_err().kind(), ErrorKind::Internal);
     any.flush_cache().unwrap();
-    any.commit(Some(Offset(0))).unwrap();
+    any.commit(Some(Offset(0).into())).unwrap();
     any.commit(None).unwrap();
     assert_eq!(any.committed_offset(), Some(Offset(0)));
 }
@@ -345,7 +367,7 @@ fn windows_live_for_their_retention(#[case] engine: EngineKind, #[case] cache_by
         store.put(&text("a"), &seconds, at(seconds + 1), at(seconds)).unwrap();
         store.put(&text("ab"), &-seconds, at(seconds + 2), at(seconds)).unwrap();
         any.flush_cache().unwrap();
-        any.commit(Some(Offset(seconds))).unwrap();
+        any.commit(Some(Offset(seconds).into())).unwrap();
     }
     // Live: starts after 130 s - 120 s.
     // A cache shows what it holds all the same.
@@ -512,7 +534,7 @@ fn writes_since_the_last_commit_are_counted() {
     store.put(&text("b"), &text("1")).unwrap();
     store.delete(&text("b")).unwrap();
     assert_eq!(store.approximate_num_entries(), 2, "a deletion is a row until it is committed");
-    any.commit(Some(Offset(3))).unwrap();
+    any.commit(Some(Offset(3).into())).unwrap();
     assert_eq!(any.uncommitted_bytes(), 0);
     store.put(&text("a"), &text("1")).unwrap();
     assert_eq!(any.uncommitted_bytes(), small);
@@ -570,7 +592,7 @@ fn a_window_store_that_is_opened_again_knows_its_time() {
         let any = fixture.open();
         let store = any.handle::<TimestampedWindowStore<String, i64>>().unwrap();
         store.put(&text("a"), &1, Timestamp(0), Timestamp(200_000)).unwrap();
-        any.commit(Some(Offset(0))).unwrap();
+        any.commit(Some(Offset(0).into())).unwrap();
         any.flush().unwrap();
     }
     let any = fixture.open();

@@ -381,7 +381,8 @@ impl Inner {
             self.committed.insert(offset.topic_partition.clone(), offset);
         }
         let (wire, application_id) = (self.wire.borrow(), &self.application_id);
-        self.tasks[task].post_commit(&|store| wire.last_offset(&changelog_topic(application_id, store)))?;
+        self.tasks[task]
+            .post_commit(&|store| wire.last_offset(&changelog_topic(application_id, store)).map(Into::into))?;
         drop(wire);
         self.feed_back()
     }

@@ -261,6 +261,22 @@ impl Producer {
         self.accumulator.queue(self.accumulator.find(partition)?).last_acked
     }
 
+    /// Asks who leads what now; [`Self::leader_epoch_since`] knows when that is answered.
+    pub(crate) fn ask_for_leaders(&mut self) -> u64 {
+        self.requests.ask_anew()
+    }
+
+    /// Whether a question of [`Self::ask_for_leaders`] is answered.
+    pub(crate) fn knows_leaders_since(&self, question: u64) -> bool {
+        self.requests.has_answered(question)
+    }
+
+    /// The epoch of a partition's leader, as of an answer to that question or a later one.
+    pub(crate) fn leader_epoch_since(&self, question: u64, partition: &TopicPartition) -> Option<i32> {
+        let leader = self.requests.cluster().leader(partition).filter(|_| self.knows_leaders_since(question))?;
+        Some(leader.epoch).filter(|epoch| *epoch >= 0)
+    }
+
     /// How many partitions a topic has. None until metadata has come: poll and ask again.
     pub fn partition_count(&mut self, topic: &str) -> Option<i32> {
         match self.requests.cluster().partition_count(topic) {

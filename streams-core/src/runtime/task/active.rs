@@ -22,7 +22,7 @@ use super::partition_group::{Input, PartitionGroup};
 use super::punctuate::punctuate;
 use super::record_queue::RecordQueue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{Offset, Partition, TaskId, TopicPartition};
+use crate::ids::{ChangelogPosition, Offset, Partition, TaskId, TopicPartition};
 use crate::processor::{
     DeserializationHandler, ProcessingHandler, PunctuationType, RecordCollector, RecordPosition, TaskContext,
 };
@@ -342,7 +342,7 @@ impl ActiveTask {
     ///
     /// # Errors
     /// When a store cannot settle its data; its rows are then behind its changelog, which a restart mends.
-    pub fn post_commit(&mut self, acknowledged: &dyn Fn(&str) -> Option<Offset>) -> Result<()> {
+    pub fn post_commit(&mut self, acknowledged: &dyn Fn(&str) -> Option<ChangelogPosition>) -> Result<()> {
         self.expect_state(State::Running, "commit")?;
         for store in &self.stores {
             store.commit(acknowledged(store.name()))?;

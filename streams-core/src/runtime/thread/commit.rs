@@ -1,7 +1,7 @@
 //! The commit of a thread's tasks, in steps that never change order.
 //!
 //! ```text
-//! Idle ──due, asked for, or closing──► Flushing ──all acknowledged──► Offsets ──answered──► Idle
+//! Idle ──due, asked for, or closing──► Flushing ──all acknowledged──► Offsets ──answered──► Leaders ──known──► Idle
 //!                                                                      │   ▲
 //!                                                                      ▼   │ a while later
 //!                                                                     Refused (for now)
@@ -12,9 +12,15 @@
 //!    the commit is over.
 //! 2. **Flush the producer**: wait until every output and changelog record is acknowledged, and learn the offset of the
 //!    last changelog record of each store.
-//! 3. **Commit the offsets** of the inputs, with the partition times beside them.
-//! 4. **Commit the stores**: each engine on disk takes the writes since its last commit and the changelog offset of
-//!    step 2 in one atomic batch. Until then they were in memory only.
+//! 3. **Commit the offsets** of the inputs, with the partition times beside them. At the same time, where there is a store
+//!    on disk, ask who leads the changelogs.
+//! 4. **Commit the stores**: each engine on disk takes the writes since its last commit, the changelog offset of step 2 and
+//!    the leader epoch of step 3 in one atomic batch. Until then they were in memory only.
+//!
+//! The leader epoch says at the next start whether the changelog still is the one that the store's rows are of. No answer to
+//! a produce request says under which epoch its records were written, so the leader is asked for afterwards. That epoch may
+//! be newer than theirs. It would only matter if the changelog lost its end in between: then it either ends below the
+//! store, or what follows in it is this thread's own and moves the store on.
 //!
 //! Why a crash loses nothing, wherever it comes (at-least-once: what was processed after the last commit is processed
 //! again):
@@ -38,9 +44,13 @@ use std::time::Duration;
 use super::{StreamThread, RETRY_INTERVAL};
 use crate::client::consumer::{CommitId, OffsetAndMetadata};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::TopicPartition;
+use crate::ids::{ChangelogPosition, TopicPartition};
 use crate::state::AnyStore;
 use crate::time::Timestamp;
+
+/// How long a commit waits for the leaders of changelogs. Without them a store does not notice at the next start that its
+/// changelog was cut and filled again, and nothing else is amiss.
+const LEADERS_WAIT: Duration = Duration::from_secs(5);
 
 /// How far a commit is.
 #[derive(Debug)]
@@ -53,6 +63,8 @@ pub(super) enum Commit {
     Offsets(Work, CommitId),
     /// Step 3 failed with an error that may pass, and is tried again at a time.
     Refused(Work, Timestamp),
+    /// Step 3 is over but for the leaders, which are waited for no longer than this.
+    Leaders(Work, Timestamp),
 }
 
 /// What is being committed.
@@ -62,6 +74,8 @@ pub(super) struct Work {
     tasks: Vec<usize>,
     offsets: Vec<(TopicPartition, OffsetAndMetadata)>,
     began: Timestamp,
+    /// The question who leads the changelogs, once it is asked.
+    leaders: Option<u64>,
 }
 
 impl Commit {
@@ -96,7 +110,7 @@ impl StreamThread {
 
     /// Step 1. Says whether there is anything to commit.
     pub(super) fn begin_commit(&mut self, now: Timestamp) -> Result<bool> {
-        let mut work = Work { tasks: Vec::new(), offsets: Vec::new(), began: now };
+        let mut work = Work { tasks: Vec::new(), offsets: Vec::new(), began: now, leaders: None };
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             if !running.task.is_commit_needed() {
@@ -148,11 +162,15 @@ impl StreamThread {
                 self.poll(now, wait.min(retry_at - now))
             }
             Commit::Refused(work, _) => self.commit_offsets(now, work),
+            Commit::Leaders(work, until) => {
+                self.producer.borrow_mut().poll(now, wait)?;
+                self.commit_stores(now, work, until)
+            }
         }
     }
 
     /// Step 2.
-    fn flush_producer(&mut self, now: Timestamp, wait: Duration, work: Work) -> Result<()> {
+    fn flush_producer(&mut self, now: Timestamp, wait: Duration, mut work: Work) -> Result<()> {
         let flushed = {
             let mut producer = self.producer.borrow_mut();
             self.policy.settle_failures(&mut producer)?;
@@ -163,6 +181,10 @@ impl StreamThread {
             producer.flushed()?
         };
         if flushed {
+            let is_on_disk = |index: &usize| self.tasks[*index].task.stores().iter().any(AnyStore::is_persistent);
+            if work.tasks.iter().any(is_on_disk) {
+                work.leaders = Some(self.producer.borrow_mut().ask_for_leaders());
+            }
             return self.commit_offsets(now, work);
         }
         self.commit = Commit::Flushing(work);
@@ -172,7 +194,7 @@ impl StreamThread {
     /// Step 3.
     fn commit_offsets(&mut self, now: Timestamp, work: Work) -> Result<()> {
         if work.offsets.is_empty() {
-            return self.commit_stores(now, &work);
+            return self.commit_stores(now, work, now + LEADERS_WAIT);
         }
         let id = self.consumer.commit(work.offsets.clone())?;
         self.poll(now, Duration::ZERO)?;
@@ -185,7 +207,7 @@ impl StreamThread {
                 self.commit = Commit::Offsets(work, id);
                 Ok(())
             }
-            Some(Ok(())) => self.commit_stores(now, &work),
+            Some(Ok(())) => self.commit_stores(now, work, now + LEADERS_WAIT),
             Some(Err(error)) => self.offsets_refused(now, work, error),
         }
     }
@@ -201,13 +223,23 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Step 4.
-    fn commit_stores(&mut self, now: Timestamp, work: &Work) -> Result<()> {
+    /// Step 4, once the leaders are known or `until` is over.
+    fn commit_stores(&mut self, now: Timestamp, work: Work, until: Timestamp) -> Result<()> {
+        let is_open = |question| !self.producer.borrow().knows_leaders_since(question);
+        if now < until && work.leaders.is_some_and(is_open) {
+            self.commit = Commit::Leaders(work, until);
+            return Ok(());
+        }
         for index in &work.tasks {
             let running = &mut self.tasks[*index];
             self.plan.check_stores(running.task.id())?;
             let (task, producer) = (running.task.id(), self.producer.borrow());
-            running.task.post_commit(&|store| producer.last_acked_offset(&self.plan.changelog(task, store)))?;
+            running.task.post_commit(&|store| {
+                let changelog = self.plan.changelog(task, store);
+                let offset = producer.last_acked_offset(&changelog)?;
+                let leader_epoch = work.leaders.and_then(|question| producer.leader_epoch_since(question, &changelog));
+                Some(ChangelogPosition { offset, leader_epoch })
+            })?;
         }
         let is_repartition = |partition: &TopicPartition| {
             work.tasks.iter().any(|index| self.tasks[*index].repartitions.contains(partition))

@@ -8,6 +8,7 @@ use rstest::rstest;
 use super::rocks::RocksStore;
 use super::rocks_window::RocksWindowStore;
 use super::*;
+use crate::ids::Offset;
 
 const FORMAT: &str = "1: keys plain, values plain";
 
@@ -19,7 +20,7 @@ fn written(path: &Path) {
     let mut store = RocksStore::open(path, FORMAT).unwrap();
     for offset in 0..2 {
         let value = vec![b'v'; 10_000];
-        let checkpoint = Checkpoint { offset: Some(Offset(offset)), stream_time: None };
+        let checkpoint = Checkpoint { position: Some(Offset(offset).into()), stream_time: None };
         store.write_batch(&mut [(&b"k"[..], Some(&value[..]))].into_iter(), checkpoint).unwrap();
         store.flush().unwrap();
     }

@@ -16,6 +16,7 @@ use rstest::rstest;
 use super::rocks::RocksStore;
 use super::rocks_window::RocksWindowStore;
 use super::*;
+use crate::ids::Offset;
 
 const FORMAT: &str = "1: what is killed";
 const DIR: &str = "STREAMS_TEST_KILLED_DIR";
@@ -63,7 +64,7 @@ fn writes_until_it_is_killed() {
     let is_windowed = engine == "windows";
     let mut store = open(engine.to_str().unwrap(), Path::new(&dir));
     let mut out = std::io::stdout().lock();
-    for batch in store.checkpoint().offset.map_or(0, |last| (last.0 + 1) / BATCH).. {
+    for batch in store.checkpoint().position.map_or(0, |last| (last.offset.0 + 1) / BATCH).. {
         let offsets = batch * BATCH..(batch + 1) * BATCH;
         let records: Vec<_> = offsets
             .clone()
@@ -73,7 +74,7 @@ fn writes_until_it_is_killed() {
             })
             .collect();
         let last = offsets.end - 1;
-        let checkpoint = Checkpoint { offset: Some(Offset(last)), stream_time: Some(Timestamp(last)) };
+        let checkpoint = Checkpoint { position: Some(Offset(last).into()), stream_time: Some(Timestamp(last)) };
         let mut rows = records.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
         store.write_batch(&mut rows, checkpoint).unwrap();
         if is_windowed {
@@ -150,7 +151,7 @@ fn a_kill_leaves_the_rows_of_the_offset_that_is_stored(#[case] engine: &str) {
         let mut store = open(engine, dir.path());
         let mut rows = found(&mut *store);
         let checkpoint = store.checkpoint();
-        let Some(Offset(last)) = checkpoint.offset else {
+        let Some(ChangelogPosition { offset: Offset(last), .. }) = checkpoint.position else {
             assert!(rows.is_empty(), "rows without an offset");
             continue;
         };

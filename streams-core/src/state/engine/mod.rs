@@ -1,7 +1,7 @@
 //! Byte engines: where rows live. They know no types, no topics and no threads, and are `Send`, so that the thread
 //! that restores a store can own it before a task does.
 //!
-//! An engine keeps the changelog offset of its rows inside itself: [`ByteStore::write_batch`] applies rows and
+//! An engine keeps the changelog position of its rows inside itself: [`ByteStore::write_batch`] applies rows and
 //! [`Checkpoint`] together or not at all. Rows of persistent engines are therefore never ahead of the checkpoint that
 //! a reopened engine reports.
 //!
@@ -32,7 +32,7 @@ use std::fmt;
 use std::ops::{Bound, Deref};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Offset;
+use crate::ids::ChangelogPosition;
 use crate::time::Timestamp;
 
 /// How many rows a cursor reads ahead at most: enough to spread the cost of finding its place again.
@@ -90,8 +90,8 @@ fn segment_bounds((from, to): KeyBounds<'_>) -> (i64, i64) {
 /// What an engine remembers with its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Checkpoint {
-    /// The last changelog offset whose row is in the engine; reading goes on at the next one.
-    pub(crate) offset: Option<Offset>,
+    /// The last changelog record whose row is in the engine; reading goes on at the next one.
+    pub(crate) position: Option<ChangelogPosition>,
     /// The largest window start that was put, for segmented stores.
     pub(crate) stream_time: Option<Timestamp>,
 }

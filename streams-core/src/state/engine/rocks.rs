@@ -20,7 +20,7 @@ use rocksdb::{
 use super::rocks_options::{data_options, database_options, offsets_options};
 use super::{is_inverted, ByteStore, Checkpoint, Direction, KeyBounds, Rows, ValueRef};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::Offset;
+use crate::ids::{ChangelogPosition, Offset};
 use crate::time::Timestamp;
 
 /// The family of rows that are not in segments.
@@ -28,6 +28,9 @@ pub(super) const DEFAULT_FAMILY: &str = "default";
 /// The family of the checkpoint, named as in Kafka Streams.
 const OFFSETS_FAMILY: &str = "offsets";
 const OFFSET_KEY: &[u8] = b"changelog-offset";
+/// Its value is an offset and a leader epoch. It counts only where the offset is that of [`OFFSET_KEY`]: a program from
+/// before there were epochs moves that one alone.
+const EPOCH_KEY: &[u8] = b"changelog-leader-epoch";
 const STREAM_TIME_KEY: &[u8] = b"stream-time";
 
 /// `rwxr-x---`, whatever the umask is: rows are nobody else's to change.
@@ -107,7 +110,7 @@ impl Database {
         let mut database = Self { db, path, checkpoint: Checkpoint::default(), data_options, reads, writes };
         database.require_format(format, &names)?;
         database.checkpoint = Checkpoint {
-            offset: database.read_number(OFFSET_KEY)?.map(Offset),
+            position: database.read_position()?,
             stream_time: database.read_number(STREAM_TIME_KEY)?.map(Timestamp),
         };
         Ok(database)
@@ -154,17 +157,29 @@ impl Database {
         self.db.create_cf(name, &self.data_options).map_err(failed("create a column family in", &self.path))
     }
 
-    fn read_number(&self, key: &[u8]) -> Result<Option<i64>> {
-        let bytes = self.db.get_cf(self.family(OFFSETS_FAMILY)?, key).map_err(failed("read", &self.path))?;
-        let number = |bytes: Vec<u8>| {
-            let message = || {
-                let (path, key, length) = (self.path.display(), key.escape_ascii(), bytes.len());
-                format!("the checkpoint of the RocksDB at {path}: `{key}` has {length} bytes, not 8")
-            };
-            let array = <[u8; 8]>::try_from(bytes.as_slice()).map_err(|_| Error::new(ErrorKind::Corrupt, message()))?;
-            Ok(i64::from_be_bytes(array))
+    fn read_position(&self) -> Result<Option<ChangelogPosition>> {
+        let Some(offset) = self.read_number(OFFSET_KEY)?.map(Offset) else { return Ok(None) };
+        let leader_epoch = match self.read_array::<12>(EPOCH_KEY)? {
+            Some([bytes @ .., a, b, c, d]) if bytes == offset.0.to_be_bytes() => Some(i32::from_be_bytes([a, b, c, d])),
+            _ => None,
         };
-        bytes.map(number).transpose()
+        Ok(Some(ChangelogPosition { offset, leader_epoch }))
+    }
+
+    fn read_number(&self, key: &[u8]) -> Result<Option<i64>> {
+        Ok(self.read_array(key)?.map(i64::from_be_bytes))
+    }
+
+    fn read_array<const N: usize>(&self, key: &[u8]) -> Result<Option<[u8; N]>> {
+        let bytes = self.db.get_cf(self.family(OFFSETS_FAMILY)?, key).map_err(failed("read", &self.path))?;
+        let array = |bytes: Vec<u8>| {
+            <[u8; N]>::try_from(bytes.as_slice()).map_err(|_| {
+                let (path, key, length) = (self.path.display(), key.escape_ascii(), bytes.len());
+                let message = format!("the checkpoint of the RocksDB at {path}: `{key}` has {length} bytes, not {N}");
+                Error::new(ErrorKind::Corrupt, message)
+            })
+        };
+        bytes.map(array).transpose()
     }
 
     #[inline]
@@ -175,8 +190,15 @@ impl Database {
     /// Writes a batch with the checkpoint in it.
     pub(super) fn write(&mut self, mut batch: WriteBatch, checkpoint: Checkpoint) -> Result<()> {
         let offsets = self.family(OFFSETS_FAMILY)?;
-        if let Some(Offset(offset)) = checkpoint.offset {
-            batch.put_cf(offsets, OFFSET_KEY, offset.to_be_bytes());
+        if let Some(ChangelogPosition { offset: Offset(offset), leader_epoch }) = checkpoint.position {
+            let offset = offset.to_be_bytes();
+            batch.put_cf(offsets, OFFSET_KEY, offset);
+            if let Some(epoch) = leader_epoch {
+                let mut value = [0; 12];
+                value[..8].copy_from_slice(&offset);
+                value[8..].copy_from_slice(&epoch.to_be_bytes());
+                batch.put_cf(offsets, EPOCH_KEY, value);
+            }
         }
         if let Some(Timestamp(time)) = checkpoint.stream_time {
             batch.put_cf(offsets, STREAM_TIME_KEY, time.to_be_bytes());

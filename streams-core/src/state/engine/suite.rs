@@ -10,6 +10,7 @@ use rstest::rstest;
 use super::memory::MemoryStore;
 use super::memory_window::MemoryWindowStore;
 use super::*;
+use crate::ids::Offset;
 
 #[cfg(feature = "rocksdb")]
 const FORMAT: &str = "1: what this suite writes";
@@ -166,7 +167,10 @@ fn a_batch_carries_its_checkpoint(#[case] engine: Engine) {
     let mut store = engine.open(dir.path());
     assert_eq!(store.checkpoint(), Checkpoint::default());
     let (a, b) = (key(0, b"a"), key(1, b"b"));
-    let checkpoint = |offset| Checkpoint { offset: Some(Offset(offset)), stream_time: Some(Timestamp(offset * 10)) };
+    let checkpoint = |offset: i64| Checkpoint {
+        position: Some(ChangelogPosition { offset: Offset(offset), leader_epoch: Some(7) }),
+        stream_time: Some(Timestamp(offset * 10)),
+    };
     let entries = [(&a[..], Some(&b"1"[..])), (&b[..], Some(&b"2"[..])), (&a[..], None)];
     store.write_batch(&mut entries.into_iter(), checkpoint(5)).unwrap();
     assert_eq!(store.checkpoint(), checkpoint(5));
@@ -203,6 +207,29 @@ fn segments_are_dropped_whole(#[case] engine: Engine) {
     store.put(&key(6, b"again"), Some(b"v")).unwrap();
     assert!(store.get(&key(6, b"again")).unwrap().is_some());
     store.put(b"short", Some(b"v")).unwrap_err();
+}
+
+/// A program from before there were epochs moves the offset alone, and leaves the epoch of an older one behind.
+#[cfg(feature = "rocksdb")]
+#[rstest]
+#[case::rocks(Engine::Rocks)]
+#[case::rocks_window(Engine::RocksWindow)]
+fn an_epoch_counts_for_its_own_offset(#[case] engine: Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let row = key(0, b"a");
+    for (offset, leader_epoch) in [(4, None), (5, Some(i32::MAX)), (6, None), (5, Some(0)), (5, None)] {
+        let mut store = engine.open(dir.path());
+        let position = Some(ChangelogPosition { offset: Offset(offset), leader_epoch });
+        let checkpoint = Checkpoint { position, stream_time: None };
+        store.write_batch(&mut [(&row[..], Some(&b"1"[..]))].into_iter(), checkpoint).unwrap();
+        assert_eq!(store.checkpoint(), checkpoint);
+        store.flush().unwrap();
+        drop(store);
+        // The same record, once it was there under an epoch, was there under it.
+        let expected = if offset == 5 { leader_epoch.or(Some(0)) } else { leader_epoch };
+        let found = engine.open(dir.path()).checkpoint().position.unwrap();
+        assert_eq!((found.offset, found.leader_epoch), (Offset(offset), expected));
+    }
 }
 
 #[cfg(feature = "rocksdb")]
