@@ -3,9 +3,11 @@
 mod cluster {
     mod support;
 
+    mod connections;
     mod consume;
     mod faults;
     mod lost_end;
+    mod peer;
     mod produce;
     mod tcp;
     mod topics;
