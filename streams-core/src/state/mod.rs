@@ -49,6 +49,9 @@ mod stores;
 mod open;
 
 #[cfg(test)]
+#[cfg(feature = "rocksdb")]
+mod kill_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::changelog::ChangelogSink;
