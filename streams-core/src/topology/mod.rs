@@ -11,6 +11,8 @@
 //! this module knows neither clients nor threads.
 
 mod builder;
+#[cfg(test)]
+mod builder_tests;
 mod describe;
 mod node;
 mod subtopology;

@@ -139,11 +139,21 @@ mod tests {
     #[rstest]
     #[case::empty("", "is empty")]
     #[case::dot(".", "is not allowed")]
+    #[case::dots("..", "is not allowed")]
+    #[case::not_ascii("caf\u{e9}", "has 'é' at position 3")]
     #[case::slash("a/b", "has '/' at position 1")]
     #[case::long(&"x".repeat(250), "has 250 characters")]
     fn illegal_names_are_refused(#[case] name: &str, #[case] why: &str) {
         let error = validate_name("node", name).expect_err("it is illegal");
         assert!(error.to_string().contains(why), "{error}");
+    }
+
+    #[rstest]
+    #[case::the_longest(&"x".repeat(249))]
+    #[case::three_dots("...")]
+    #[case::all_kinds("Az09._-")]
+    fn legal_names_are_taken(#[case] name: &str) {
+        validate_name("node", name).expect("it is legal");
     }
 
     fn source(builder: &mut TopologyBuilder, name: &str, topic: &str) -> Result<NodeId> {
