@@ -58,9 +58,9 @@ fn written(cluster: &Cluster, topic: &str, at_least: usize) -> Vec<i64> {
 }
 
 #[rstest]
-#[case::straight(Way::Straight, &[1, 2])]
-#[case::cached(Way::Cached, &[2])]
-#[case::partitioned(Way::Partitioned, &[2])]
+#[case::straight(Way::Straight, &[1, 2, 3])]
+#[case::cached(Way::Cached, &[2, 3])]
+#[case::partitioned(Way::Partitioned, &[2, 3])]
 fn what_goes_to_a_topic_that_comes_late_is_there_once(#[case] way: Way, #[case] of_a: &[i64]) {
     let cluster = cluster();
     let streams = cluster.streams(counted(way), &[QUICK]);
@@ -68,14 +68,76 @@ fn what_goes_to_a_topic_that_comes_late_is_there_once(#[case] way: Way, #[case] 
     // Long enough to try again more than once, and longer than a thread takes to be built anew.
     assert!(!streams.wait_until_ended(Duration::from_millis(1_500)).is_final());
     assert_eq!(committed(&cluster), None, "nothing is done before it is written");
+    // It comes behind what waits, and counts once.
+    cluster.produce("in", 0, &[("a", "")]);
+    assert!(!streams.wait_until_ended(Duration::from_millis(300)).is_final());
     cluster.create_topic("of-a");
     cluster.create_topic("of-b");
     assert_eq!(written(&cluster, "of-a", of_a.len()), of_a);
     assert_eq!(written(&cluster, "of-b", 1), [1]);
-    eventually("the commit", || committed(&cluster) == Some(Offset(3)));
+    eventually("the commit", || committed(&cluster) == Some(Offset(4)));
+    close(&streams);
+}
+
+/// No commit is due for long: the task itself sees that it can go on.
+#[test]
+fn what_waits_is_written_without_a_commit() {
+    let cluster = cluster();
+    let streams = cluster.streams(counted(Way::Straight), &[QUICK, ("commit.interval.ms", "600000")]);
+    run(&streams);
+    assert!(!streams.wait_until_ended(Duration::from_millis(300)).is_final());
     cluster.produce("in", 0, &[("a", "")]);
-    let all: Vec<i64> = of_a.iter().copied().chain([3]).collect();
-    assert_eq!(written(&cluster, "of-a", all.len()), all);
+    cluster.create_topic("of-a");
+    cluster.create_topic("of-b");
+    assert_eq!(written(&cluster, "of-a", 3), [1, 2, 3]);
+    assert_eq!(written(&cluster, "of-b", 1), [1]);
+    close(&streams);
+}
+
+/// Forwards a record with each tick of a wall clock.
+struct Ticking(Arc<AtomicUsize>);
+
+impl Processor<String, String> for Ticking {
+    type KOut = String;
+    type VOut = String;
+
+    fn init(&mut self, cx: &mut Context<'_, String, String>) -> Result<()> {
+        cx.schedule(Duration::from_millis(5), PunctuationType::WallClockTime);
+        Ok(())
+    }
+
+    fn process(&mut self, _: Record<'_, String, String>, _: &mut Context<'_, String, String>) -> Result<()> {
+        Ok(())
+    }
+
+    fn punctuate(&mut self, tick: Punctuation, cx: &mut Context<'_, String, String>) -> Result<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let key = "tick".to_owned();
+        cx.forward(Record::new(&key, &key, tick.timestamp))
+    }
+}
+
+/// Ticks would only make more of what waits.
+#[test]
+fn a_task_that_waits_does_not_tick() {
+    let cluster = Cluster::without_auto_creation(&[("in", 1)]);
+    let ticks = Arc::new(AtomicUsize::new(0));
+    let shared = Arc::clone(&ticks);
+    let builder = StreamsBuilder::new();
+    let ticking = builder.stream::<String, String>("in").process(move || Ticking(Arc::clone(&shared)));
+    ticking.to_chosen(|_, _| "of-ticks".to_owned());
+    let streams = cluster.streams(builder.build().expect("is valid"), &[QUICK]);
+    run(&streams);
+    let after = |millis| {
+        assert!(!streams.wait_until_ended(Duration::from_millis(millis)).is_final());
+        ticks.load(Ordering::SeqCst)
+    };
+    let before = after(300);
+    assert!(before > 0, "one of them found out that the topic is unknown");
+    assert_eq!(after(300), before);
+    cluster.create_topic("of-ticks");
+    eventually("a tick", || ticks.load(Ordering::SeqCst) > before);
+    assert!(written(&cluster, "of-ticks", before + 1).len() > before);
     close(&streams);
 }
 
