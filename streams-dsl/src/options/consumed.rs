@@ -31,7 +31,8 @@ impl<K, V> Consumed<K, V> {
 
     /// Takes the event time from `extractor` instead of the record's timestamp. It is given the record and the largest time
     /// seen on its partition ([`Timestamp::UNKNOWN`] before the first), and returns a time or a `Result` of one: a negative
-    /// time drops the record, an error ends the run. [`crate::timestamps`] has Kafka's own.
+    /// time drops the record, an error ends the run. [`crate::timestamps`] has Kafka's own. It sees a table's deletions as
+    /// null where the values' type has one, such as `Option<V>`; else a deletion has its record's timestamp.
     ///
     /// ```
     /// use streams_core::testing::TopologyTestDriver;

@@ -132,13 +132,17 @@ impl<K: 'static, V: 'static> TableSource<K, V> {
     /// The source reads null as a deletion, whatever the values' type can hold.
     fn nullable_options(&self) -> SourceOptions<K, Option<V>> {
         let SourceOptions { keys, values, extractor, reset } = self.options.clone();
+        let nulls = Arc::clone(&values);
         let values: SerdeRef<Option<V>> = Arc::new(OptionSerde::new(values));
         let extractor = extractor.map(|extract| {
             let nullable: streams_core::processor::TimestampExtractor<K, Option<V>> =
                 Arc::new(move |record: Record<'_, K, Option<V>>, partition_time| match record.value {
                     Some(value) => extract(record.with_value(value), partition_time),
-                    // A deletion has no value to extract a time from: its record's time counts.
-                    None => Ok(record.timestamp),
+                    None => match nulls.null() {
+                        Some(null) => extract(record.with_value(&null), partition_time),
+                        // The type cannot show the extractor that there is no value: the record's time counts.
+                        None => Ok(record.timestamp),
+                    },
                 });
             nullable
         });

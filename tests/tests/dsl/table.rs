@@ -385,3 +385,20 @@ fn a_value_that_is_written_as_null_deletes(#[case] is_kept: bool) {
         dropped 0",
     );
 }
+
+/// An extractor is shown a deletion where the values' type has a null to show.
+#[test]
+fn an_extractor_of_a_table_is_asked_about_deletions() {
+    let nullable = |builder: &StreamsBuilder| {
+        let time = |record: Record<'_, String, Option<String>>, _| Timestamp(record.value.as_ref().map_or(50, |_| 5));
+        let consumed = Consumed::default().timestamp_extractor(time);
+        let table = builder.table_with("in", consumed, Materialized::default());
+        table.map_values(|value| or_null(value.as_ref()).to_owned()).to_stream().to("out");
+    };
+    let plain = |builder: &StreamsBuilder| {
+        let consumed = Consumed::default().timestamp_extractor(|_: Record<'_, String, String>, _| Timestamp(5));
+        builder.table_with("in", consumed, Materialized::default()).to_stream().to("out");
+    };
+    check(nullable, "in k a 1 -> k = a @ 5\nin k null 2 -> k = null @ 50\ndropped 0");
+    check(plain, "in k a 1 -> k = a @ 5\nin k null 2 -> k = null @ 2\ndropped 0");
+}

@@ -32,6 +32,19 @@ fn extractors() -> Vec<Case> {
         extracted("embedded", "a time taken from the value is that of results, too", "embedded", "long").feed("a=50@1 b=7@2 c=0@3 d=51@100"),
         extracted("embedded-negative", "an extractor of one's own that returns a negative time: dropped and counted", "embedded", "long").feed("a=50@1 b=-1@2 c=~@3 d=51@4"),
         case("table-log-and-skip", "an extractor of a table").node(source("log_and_skip")).show("t").feed("a=x@5 a=y@-1 b=z@3"),
+        case("table-fail", "the failing extractor of a table fails on a deletion with a negative time too")
+            .node(source("fail"))
+            .show("t")
+            .feed("a=x@5 a=~@3 a=y@4 a=~@-1 b=z@6"),
+        case("table-log-and-skip-deletions", "an extractor of a table: the times of deletions")
+            .node(source("log_and_skip"))
+            .show("t")
+            .feed("a=x@5 a=~@7 b=y@0 b=~@-1 b=~@3 c=~@0"),
+        case("table-embedded", "an extractor that looks at a table's values is given null for a deletion")
+            .node(json!({"op": "table", "id": "t", "topic": "in", "key": "string", "value": "long",
+                "extractor": "embedded", "materialized": {"name": "rows"}}))
+            .show("t")
+            .feed("a=50@1 a=~@60 b=7@2 b=-1@3 b=8@9"),
         case("table-partition-time", "an extractor of a table is asked about deletions too")
             .node(source("partition_time"))
             .show("t")
