@@ -7,6 +7,7 @@
 
 mod batches;
 mod connections;
+mod damage;
 mod directory;
 mod fetches;
 mod names;

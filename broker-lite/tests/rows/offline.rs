@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use broker_lite::disk::memory::{Crash, MemoryDisk};
-use broker_lite::disk::Disk as _;
 use broker_lite::SyncPolicy;
 use streams_core::protocol::messages::fetch::FetchResponse;
 use streams_core::protocol::messages::list_offsets::{
@@ -12,31 +11,9 @@ use streams_core::protocol::messages::list_offsets::{
 use streams_core::protocol::ErrorCode;
 use streams_core::ErrorKind;
 
+use crate::damage::*;
 use crate::stepped::*;
 use crate::support::*;
-
-fn shorten(disk: &MemoryDisk, segment: &Path) {
-    let content = disk.content(segment).unwrap();
-    disk.overwrite(segment, content[..content.len() - 1].to_vec());
-}
-
-fn remove(disk: &MemoryDisk, segment: &Path) {
-    disk.remove_dir_all(segment.parent().unwrap()).unwrap();
-}
-
-/// A broker over a disk on which partition 0 of `broken` was damaged between two starts, and that of `whole` was not.
-fn with_damage(damage: fn(&MemoryDisk, &Path)) -> Stepped {
-    let disk = MemoryDisk::new();
-    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
-    for topic in ["broken", "whole"] {
-        broker.create(topic, &[]);
-        broker.produce(topic, &format!("a record of {topic}"));
-    }
-    broker.0.close();
-    let image = disk.crash(Crash::KeepAll);
-    damage(&image, &segment_of(&image, "a record of broken"));
-    Stepped::over(&image, SyncPolicy::Fsync)
-}
 
 /// B99, B101: an application that restores a table from it, or starts at one of its ends, must not find it empty.
 #[rstest::rstest]
@@ -45,10 +22,7 @@ fn with_damage(damage: fn(&MemoryDisk, &Path)) -> Stepped {
 #[case::max_timestamp(-3)]
 #[case::earliest_local(-4)]
 #[case::by_time(0)]
-fn offsets_of_an_offline_partition_are_not_listed(
-    #[case] timestamp: i64,
-    #[values(shorten, remove)] damage: fn(&MemoryDisk, &Path),
-) {
+fn offsets_of_an_offline_partition_are_not_listed(#[case] timestamp: i64, #[values(shorten, remove)] damage: Damage) {
     let broker = with_damage(damage);
     assert_eq!(broker.list("broken", timestamp), (ErrorCode::KAFKA_STORAGE_ERROR, -1, -1));
     assert_eq!(broker.list("whole", timestamp).0, ErrorCode::NONE);
@@ -56,7 +30,7 @@ fn offsets_of_an_offline_partition_are_not_listed(
 
 /// B99, B101: a consumer that asks where the epoch of its last record ended must not learn that it ended at 0.
 #[rstest::rstest]
-fn epochs_of_an_offline_partition_have_no_end(#[values(shorten, remove)] damage: fn(&MemoryDisk, &Path)) {
+fn epochs_of_an_offline_partition_have_no_end(#[values(shorten, remove)] damage: Damage) {
     let broker = with_damage(damage);
     for (topic, code) in [("broken", ErrorCode::KAFKA_STORAGE_ERROR), ("whole", ErrorCode::NONE)] {
         let partition = |leader_epoch| OffsetForLeaderPartition { leader_epoch, ..OffsetForLeaderPartition::default() };
@@ -79,7 +53,7 @@ fn epochs_of_an_offline_partition_have_no_end(#[values(shorten, remove)] damage:
 /// B99, B101: a broker that lost the committed offsets does not start as if there had been none, for every group would
 /// process everything again. What its message offers is true.
 #[rstest::rstest]
-fn a_broker_without_its_committed_offsets_does_not_start(#[values(shorten, remove)] damage: fn(&MemoryDisk, &Path)) {
+fn a_broker_without_its_committed_offsets_does_not_start(#[values(shorten, remove)] damage: Damage) {
     let disk = MemoryDisk::new();
     let broker = Stepped::over(&disk, SyncPolicy::Fsync);
     broker.create("orders", &[]);

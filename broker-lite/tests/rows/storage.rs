@@ -10,6 +10,7 @@ use streams_core::protocol::ErrorCode;
 use streams_core::Timestamp;
 
 use crate::connections::Logged;
+use crate::damage::*;
 use crate::stepped::*;
 use crate::support::*;
 
@@ -64,18 +65,7 @@ fn a_full_disk_refuses_a_topic_as_a_whole() {
 /// B99: damage below the recovery point keeps one partition from answering; file and byte are in the broker's words.
 #[test]
 fn a_damaged_partition_is_offline_and_says_where() {
-    let disk = MemoryDisk::new();
-    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
-    for topic in ["broken", "whole"] {
-        broker.create(topic, &[]);
-        broker.produce(topic, &format!("a record of {topic}"));
-    }
-    broker.0.close();
-    let path = segment_of(&disk, "a record of broken");
-    let image = disk.crash(Crash::KeepAll);
-    let content = image.content(&path).unwrap();
-    image.overwrite(&path, content[..content.len() - 1].to_vec());
-    let broker = Stepped::over(&image, SyncPolicy::Fsync);
+    let broker = with_damage(shorten);
     assert_eq!(broker.fetch("broken").error_code, ErrorCode::KAFKA_STORAGE_ERROR);
     let refused = broker.produce("broken", "v");
     let message = refused.error_message.unwrap_or_default();
@@ -89,16 +79,8 @@ fn a_damaged_partition_is_offline_and_says_where() {
 #[rstest::rstest]
 #[case::flipped(|disk: &MemoryDisk, path: &Path| disk.flip(path, 80, 1))]
 #[case::unreadable(|disk: &MemoryDisk, path: &Path| disk.fail_reads(path))]
-fn a_failing_read_is_that_fetch_s_alone(#[case] damage: fn(&MemoryDisk, &Path)) {
-    let disk = MemoryDisk::new();
-    let broker = Stepped::over(&disk, SyncPolicy::Fsync);
-    for topic in ["broken", "whole"] {
-        broker.create(topic, &[]);
-        broker.produce(topic, &format!("a record of {topic}"));
-    }
-    broker.0.close();
-    let disk = disk.crash(Crash::KeepAll);
-    let path = segment_of(&disk, "a record of broken");
+fn a_failing_read_is_that_fetch_s_alone(#[case] damage: Damage) {
+    let (disk, path) = broken_and_whole();
     let broker = Stepped::over(&disk, SyncPolicy::Fsync);
     damage(&disk, &path);
     let failed = broker.fetch("broken");
