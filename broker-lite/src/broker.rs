@@ -27,6 +27,7 @@ use crate::data_dir::{DataDir, CATALOGUE};
 use crate::disk::Disk;
 use crate::error::Refusal;
 use crate::handlers;
+use crate::handlers::fetch::sessions::FetchSessions;
 use crate::log::{Durability, LogConfig};
 use crate::purgatory::Purgatory;
 use crate::reply::Reply;
@@ -37,6 +38,12 @@ use crate::topics::{names, NewTopic, Topic, TopicLimits, Topics};
 
 /// The id of the only broker of the cluster; Kafka's quick start uses it too.
 pub(crate) const NODE_ID: i32 = 1;
+
+/// What the topic of committed offsets has for partitions. More would only spread what one node writes.
+pub(crate) const OFFSETS_PARTITIONS: usize = 1;
+
+/// The `segment.bytes` of the topic of committed offsets: small, since only closed segments are compacted.
+pub(crate) const OFFSETS_SEGMENT_BYTES: u32 = 16 << 20;
 
 /// What a request arrives with.
 #[derive(Debug, Clone)]
@@ -74,6 +81,7 @@ pub struct Broker {
     sync_round: Mutex<()>,
     failure: Failure,
     offsets: SharedOffsets,
+    fetch_sessions: Arc<FetchSessions>,
     producer_ids: ProducerIds,
     endpoint: Mutex<Endpoint>,
     ids: IdSource,
@@ -120,6 +128,7 @@ impl Broker {
             sync_round: Mutex::default(),
             failure: Failure::default(),
             offsets: Arc::default(),
+            fetch_sessions: Arc::default(),
             endpoint: Mutex::new(Endpoint { host: "localhost".to_owned(), port: 0 }),
             ids,
             clock,
@@ -242,6 +251,11 @@ impl Broker {
         &self.config
     }
 
+    /// Where its data lies.
+    pub(crate) fn data_path(&self) -> &Path {
+        self.data_dir.path()
+    }
+
     /// The id of the cluster that this broker is.
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id
@@ -269,6 +283,10 @@ impl Broker {
         &self.sync_queue
     }
 
+    pub(crate) fn fetch_sessions(&self) -> &Arc<FetchSessions> {
+        &self.fetch_sessions
+    }
+
     pub(crate) fn offsets(&self) -> &SharedOffsets {
         &self.offsets
     }
@@ -286,15 +304,25 @@ impl Broker {
         (endpoint.host.clone(), endpoint.port)
     }
 
-    /// The partition that holds committed offsets; made when the first one comes.
+    /// The partition that holds committed offsets; made when somebody first asks for their coordinator or commits.
     pub(crate) fn offsets_journal(&self, now: Timestamp) -> Result<Arc<Partition>, Refusal> {
         let topic = match self.topics.get(names::CONSUMER_OFFSETS) {
             Some(topic) => topic,
             None => {
-                let config =
-                    TopicConfig::parse([("cleanup.policy", Some("compact")), ("segment.bytes", Some("16777216"))]);
+                let segment_bytes = OFFSETS_SEGMENT_BYTES.to_string();
+                let entries = [
+                    ("cleanup.policy", "compact"),
+                    ("compression.type", "producer"),
+                    ("segment.bytes", segment_bytes.as_str()),
+                ];
+                let config = TopicConfig::parse(entries.map(|(name, value)| (name, Some(value))));
                 let config = config.map_err(|message| Refusal::new(ErrorCode::UNKNOWN_SERVER_ERROR, message))?;
-                let new = NewTopic { name: names::CONSUMER_OFFSETS, id: self.new_id(), partitions: 1, config };
+                let new = NewTopic {
+                    name: names::CONSUMER_OFFSETS,
+                    id: self.new_id(),
+                    partitions: OFFSETS_PARTITIONS,
+                    config,
+                };
                 match self.topics.create(new, now) {
                     Ok(topic) => topic,
                     // Another commit made it meanwhile.

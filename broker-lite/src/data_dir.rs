@@ -109,6 +109,11 @@ impl DataDir {
         &self.disk
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the topics' directories are.
     pub(crate) fn topics(&self) -> PathBuf {
         self.path.join(TOPICS)

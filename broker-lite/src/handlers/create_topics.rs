@@ -1,17 +1,16 @@
 //! CreateTopics: validates, creates, and answers with every config in force, which clients read.
 
-use std::collections::BTreeMap;
-
 use streams_core::protocol::messages::topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
 use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 
+use super::each_once;
 use crate::broker::{Broker, NODE_ID};
 use crate::error::Refusal;
 use crate::topics::config::{TopicConfig, TOPIC_CONFIGS};
-use crate::topics::NewTopic;
+use crate::topics::{names, NewTopic};
 
 /// Asks for the broker's default.
 const DEFAULT_COUNT: i32 = -1;
@@ -22,24 +21,20 @@ pub(super) const SOURCE_TOPIC: i8 = 1;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
 
 pub(super) fn handle(broker: &Broker, request: CreateTopicsRequest, now: Timestamp) -> CreateTopicsResponse {
-    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
-    for topic in &request.topics {
-        *asked.entry(topic.name.clone()).or_default() += 1;
-    }
     let is_dry = request.validate_only;
-    let topics = request.topics.into_iter().filter_map(|wanted| {
-        let count = asked.insert(wanted.name.clone(), 0)?;
-        let outcome = match count {
-            0 => return None,
-            1 => create(broker, &wanted, is_dry, now),
-            _ => Err(Refusal::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
+    let wanted = each_once(request.topics, |wanted| wanted.name.clone());
+    let topics = wanted.into_iter().map(|(wanted, is_repeated)| {
+        let outcome = match is_repeated {
+            true => Err(Refusal::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
+            false => create(broker, &wanted, is_dry, now),
         };
-        Some(outcome.unwrap_or_else(|refusal| CreatableTopicResult {
+        outcome.unwrap_or_else(|refusal| CreatableTopicResult {
             name: wanted.name,
             error_code: refusal.code,
             error_message: Some(refusal.to_string()),
+            configs: Some(Vec::new()),
             ..CreatableTopicResult::default()
-        }))
+        })
     });
     CreateTopicsResponse { topics: topics.collect(), ..CreateTopicsResponse::default() }
 }
@@ -50,10 +45,15 @@ fn create(
     is_dry: bool,
     now: Timestamp,
 ) -> Result<CreatableTopicResult, Refusal> {
-    let partitions = partition_count(broker, wanted)?;
-    check_replication(broker, wanted)?;
+    if wanted.name == names::CLUSTER_METADATA {
+        let message = format!("Creation of internal topic {} is prohibited.", wanted.name);
+        return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
+    }
+    broker.topics().check_name(&wanted.name)?;
     let entries = wanted.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
     let config = TopicConfig::parse(entries).map_err(|message| Refusal::new(ErrorCode::INVALID_CONFIG, message))?;
+    check_replication(broker, wanted)?;
+    let partitions = partition_count(broker, wanted)?;
     let mut result = CreatableTopicResult {
         name: wanted.name.clone(),
         num_partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
@@ -61,11 +61,13 @@ fn create(
         configs: Some(in_force(&config)),
         ..CreatableTopicResult::default()
     };
+    // As in Kafka, a topic that is only checked has an id as well.
+    result.topic_id = broker.new_id();
     if is_dry {
         broker.topics().check_creatable(&wanted.name, partitions)?;
     } else {
-        let new = NewTopic { name: &wanted.name, id: broker.new_id(), partitions, config };
-        result.topic_id = broker.topics().create(new, now)?.id;
+        let new = NewTopic { name: &wanted.name, id: result.topic_id, partitions, config };
+        broker.topics().create(new, now)?;
     }
     Ok(result)
 }

@@ -11,7 +11,7 @@ use streams_core::protocol::messages::topics::{
 use streams_core::protocol::ErrorCode;
 
 use crate::broker::Broker;
-use crate::topics::Topic;
+use crate::topics::{names, Topic};
 
 /// Asks for the high watermark.
 const HIGH_WATERMARK: i64 = -1;
@@ -38,6 +38,9 @@ pub(super) fn handle(broker: &Broker, request: DeleteRecordsRequest) -> DeleteRe
 
 fn delete(broker: &Broker, topic: &Topic, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCode> {
     let partition = topic.partition(wanted.partition_index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    if names::is_internal(&topic.name) {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
     if topic.config.has_policy("compact") && !topic.config.has_policy("delete") {
         return Err(ErrorCode::POLICY_VIOLATION);
     }

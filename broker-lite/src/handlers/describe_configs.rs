@@ -6,11 +6,14 @@ use streams_core::protocol::messages::configs::{
 };
 use streams_core::protocol::ErrorCode;
 
+mod of_broker;
+
+use self::of_broker::Setting;
 use super::create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use crate::broker::{Broker, NODE_ID};
 use crate::error::Refusal;
-use crate::topics::config::{ConfigDef, ConfigType, TOPIC_CONFIGS};
-use crate::topics::Topic;
+use crate::topics::config::{ConfigDef, TOPIC_CONFIGS};
+use crate::topics::{names, Topic};
 
 /// Kinds of resources.
 const RESOURCE_TOPIC: i8 = 2;
@@ -24,7 +27,7 @@ pub(super) fn handle(broker: &Broker, request: DescribeConfigsRequest) -> Descri
     let results = request.resources.into_iter().map(|resource| {
         let outcome = match resource.resource_type {
             RESOURCE_TOPIC => topic(broker, &resource, with_synonyms),
-            RESOURCE_BROKER => this_broker(broker, &resource),
+            RESOURCE_BROKER => this_broker(broker, &resource, with_synonyms),
             other => {
                 Err(Refusal::new(ErrorCode::INVALID_REQUEST, format!("resource type {other} has no configs here")))
             }
@@ -45,7 +48,9 @@ pub(super) fn handle(broker: &Broker, request: DescribeConfigsRequest) -> Descri
 }
 
 fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
-    resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key == name))
+    // As in Kafka, to ask for nothing is to ask for everything.
+    let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+    keys.is_none_or(|keys| keys.iter().any(|key| key == name))
 }
 
 fn topic(
@@ -53,6 +58,8 @@ fn topic(
     resource: &DescribeConfigsResource,
     with_synonyms: bool,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    names::validate(&resource.resource_name)
+        .map_err(|message| Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message))?;
     let topic = broker.topics().get(&resource.resource_name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     let wanted = TOPIC_CONFIGS.iter().filter(|def| is_wanted(resource, def.name));
     Ok(wanted.map(|def| topic_entry(&topic, def, with_synonyms)).collect())
@@ -60,15 +67,10 @@ fn topic(
 
 fn topic_entry(topic: &Topic, def: &ConfigDef, with_synonyms: bool) -> DescribeConfigsResourceResult {
     let own = topic.config.own(def.name);
-    let synonym = |name: &str, value: &str, source| DescribeConfigsSynonym {
-        name: name.to_owned(),
-        value: Some(value.to_owned()),
-        source,
-    };
     let mut synonyms = Vec::new();
     if with_synonyms {
         synonyms.extend(own.map(|value| synonym(def.name, value, SOURCE_TOPIC)));
-        if !def.synonym.is_empty() {
+        if !def.synonym.is_empty() && !of_broker::UNSET.contains(&def.synonym) {
             synonyms.push(synonym(def.synonym, def.default, SOURCE_DEFAULT));
         }
     }
@@ -82,9 +84,14 @@ fn topic_entry(topic: &Topic, def: &ConfigDef, with_synonyms: bool) -> DescribeC
     }
 }
 
+fn synonym(name: &str, value: &str, source: i8) -> DescribeConfigsSynonym {
+    DescribeConfigsSynonym { name: name.to_owned(), value: Some(value.to_owned()), source }
+}
+
 fn this_broker(
     broker: &Broker,
     resource: &DescribeConfigsResource,
+    with_synonyms: bool,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
     match resource.resource_name.as_str() {
         // The defaults for all brokers can only be set while they run, which this broker has no way to.
@@ -96,29 +103,26 @@ fn this_broker(
             return Err(Refusal::new(ErrorCode::INVALID_REQUEST, message));
         }
     }
-    let config = broker.config();
-    let own: [(&str, String, ConfigType); 7] = [
-        ("auto.create.topics.enable", config.auto_create_topics.to_string(), ConfigType::Boolean),
-        ("broker.id", NODE_ID.to_string(), ConfigType::Int),
-        ("default.replication.factor", "1".to_owned(), ConfigType::Int),
-        ("delete.topic.enable", "true".to_owned(), ConfigType::Boolean),
-        ("fetch.max.bytes", config.fetch_bytes_max.to_string(), ConfigType::Int),
-        ("num.partitions", config.default_partitions.to_string(), ConfigType::Int),
-        ("offsets.retention.minutes", i32::MAX.to_string(), ConfigType::Int),
-    ];
-    let own = own.into_iter().map(|(name, value, kind)| entry(name, value, SOURCE_STATIC_BROKER, kind));
-    let defaults = TOPIC_CONFIGS.iter().filter(|def| !def.synonym.is_empty());
-    let defaults = defaults.map(|def| entry(def.synonym, def.default.to_owned(), SOURCE_DEFAULT, def.kind));
-    Ok(own.chain(defaults).filter(|entry| is_wanted(resource, &entry.name)).collect())
+    let settings = of_broker::settings(broker);
+    let wanted = settings.into_iter().filter(|setting| is_wanted(resource, setting.name));
+    Ok(wanted.map(|setting| broker_entry(setting, with_synonyms)).collect())
 }
 
-fn entry(name: &str, value: String, config_source: i8, kind: ConfigType) -> DescribeConfigsResourceResult {
+fn broker_entry(setting: Setting, with_synonyms: bool) -> DescribeConfigsResourceResult {
+    let config_source = setting.source();
+    let mut synonyms = Vec::new();
+    if with_synonyms {
+        let own = setting.value.as_deref().filter(|_| config_source == SOURCE_STATIC_BROKER);
+        synonyms.extend(own.map(|value| synonym(setting.name, value, SOURCE_STATIC_BROKER)));
+        synonyms.extend(setting.default.map(|value| synonym(setting.name, value, SOURCE_DEFAULT)));
+    }
     DescribeConfigsResourceResult {
-        name: name.to_owned(),
-        value: Some(value),
-        read_only: true,
+        name: setting.name.to_owned(),
+        value: setting.value,
+        read_only: setting.read_only,
         config_source,
-        config_type: kind.code(),
+        synonyms,
+        config_type: setting.kind.code(),
         ..DescribeConfigsResourceResult::default()
     }
 }

@@ -3,9 +3,10 @@
 //! The first partition that has data returns at least one whole batch whatever the limits say, so that no consumer
 //! gets stuck at a large batch (KIP-74). A fetch that finds less than `min_bytes` and no error is parked: every
 //! partition it asks for holds it, and the deadline is `max_wait_ms` away. While it waits it counts bytes; it reads again
-//! when there seem to be enough of them, and at its deadline. Fetch sessions are declined: every answer
-//! carries session id 0, and clients then name their partitions each time (KIP-227 allows it). A request that goes on
-//! with a session, whatever its id, is told that there is none.
+//! when there seem to be enough of them, and at its deadline. Who reads in a session ([`sessions`]) waits for all partitions
+//! of it, and the answer says only what is new.
+
+pub(crate) mod sessions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,33 +20,35 @@ use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::broker::Broker;
+use self::sessions::{FetchSessions, Session};
+use super::topic_of;
+use crate::broker::{Broker, Context};
 use crate::purgatory::Delayed;
 use crate::reply::{Completer, Reply, Ticket};
-use crate::topics::partition::Partition;
+use crate::topics::partition::{Partition, NO_EPOCH};
 
 /// Reads only what is committed.
 const READ_COMMITTED: i8 = 1;
 
-/// An epoch of -1 is not checked.
-const NO_EPOCH: i32 = -1;
+/// From this version on topics go by id.
+const TOPIC_IDS_SINCE: i16 = 13;
 
-/// The epochs of requests that name all their partitions: one asks for a session, the other for none.
-const FULL_FETCH_EPOCHS: [i32; 2] = [0, -1];
-
-pub(super) fn handle(broker: &Broker, request: FetchRequest, now: Timestamp) -> Reply {
-    if !FULL_FETCH_EPOCHS.contains(&request.session_epoch) {
-        let response = FetchResponse { error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ..FetchResponse::default() };
-        return Reply::Now(response.into());
-    }
+pub(super) fn handle(broker: &Broker, context: &Context, mut request: FetchRequest, now: Timestamp) -> Reply {
+    let session = match broker.fetch_sessions().begin(&mut request, context.api_version, now) {
+        Ok(session) => session,
+        Err(error_code) => return Reply::Now(FetchResponse { error_code, ..FetchResponse::default() }.into()),
+    };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let wait = wait.min(broker.config().fetch_wait_max);
     let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0).min(broker.config().fetch_bytes_max);
     let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max);
-    let plan = Plan::resolve(broker, request, bytes_max);
+    let sessions = Arc::clone(broker.fetch_sessions());
+    let random = if matches!(session, Session::New { .. }) { broker.new_id().as_u128() } else { 0 };
+    let place = SessionPlace { sessions, session, random, now };
+    let plan = Plan::resolve(broker, context, request, bytes_max, place);
     let read = plan.read();
     if wait.is_zero() || plan.is_empty() || read.is_enough(bytes_min) {
-        return Reply::Now(read.response.into());
+        return Reply::Now(plan.settle(read.response).into());
     }
     let (ticket, completer) = Ticket::pair();
     let seen = Mutex::new(read.seen);
@@ -59,6 +62,16 @@ struct Plan {
     topics: Vec<PlannedTopic>,
     bytes_max: usize,
     is_read_committed: bool,
+    place: SessionPlace,
+}
+
+/// Where a fetch stands in a session, for when it is answered.
+struct SessionPlace {
+    sessions: Arc<FetchSessions>,
+    session: Session,
+    /// What a new session may be called.
+    random: u128,
+    now: Timestamp,
 }
 
 struct PlannedTopic {
@@ -106,9 +119,16 @@ fn is_cut_off(data: &PartitionData) -> bool {
 }
 
 impl Plan {
-    fn resolve(broker: &Broker, request: FetchRequest, bytes_max: usize) -> Self {
+    fn resolve(
+        broker: &Broker,
+        context: &Context,
+        request: FetchRequest,
+        bytes_max: usize,
+        place: SessionPlace,
+    ) -> Self {
+        let goes_by_id = context.api_version >= TOPIC_IDS_SINCE;
         let topics = request.topics.into_iter().map(|topic| {
-            let found = broker.topics().resolve(&topic.topic, topic.topic_id);
+            let found = topic_of(broker, goes_by_id, &topic.topic, topic.topic_id);
             let partitions = topic.partitions.into_iter().map(|wanted| {
                 let found = found.as_ref().map_err(|code| *code).and_then(|topic| {
                     topic.partition(wanted.partition).cloned().ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
@@ -118,7 +138,26 @@ impl Plan {
             PlannedTopic { name: topic.topic, id: topic.topic_id, partitions: partitions.collect() }
         });
         let topics = topics.collect();
-        Self { topics, bytes_max, is_read_committed: request.isolation_level == READ_COMMITTED }
+        Self { topics, bytes_max, is_read_committed: request.isolation_level == READ_COMMITTED, place }
+    }
+
+    /// What of an answer the session has not heard yet, all of it without one.
+    fn settle(&self, mut response: FetchResponse) -> FetchResponse {
+        let SessionPlace { sessions, session, random, now } = &self.place;
+        match *session {
+            Session::None => response,
+            Session::Next { id, epoch } => sessions.settle(id, epoch, response),
+            Session::New { goes_by_id } => {
+                let answered = self.topics.iter().zip(&response.responses).flat_map(|(topic, answer)| {
+                    topic.partitions.iter().zip(&answer.partitions).map(|(planned, data)| {
+                        let place = (topic.name.clone(), topic.id, planned.wanted.partition);
+                        (place, planned.wanted.clone(), data)
+                    })
+                });
+                response.session_id = sessions.create(goes_by_id, answered, *random, *now);
+                response
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -166,36 +205,51 @@ impl Plan {
     /// What is there, and how many bytes were visible then.
     fn read_partition(&self, planned: &PlannedPartition, left: usize, is_first: bool) -> (PartitionData, u64) {
         let wanted = &planned.wanted;
-        let outcome = planned.found.as_ref().map_err(|code| *code).and_then(|partition| {
-            partition.check_epoch(wanted.current_leader_epoch)?;
+        let partition = match &planned.found {
+            Ok(partition) => partition,
+            // A list that is there, though empty, whatever is asked for: so Kafka answers for an unknown place.
+            Err(code) => {
+                return (PartitionData { aborted_transactions: Some(Vec::new()), ..empty(wanted.partition, *code) }, 0)
+            }
+        };
+        let read = || {
+            // As in Kafka, every negative epoch of a fetch stands for none.
+            partition.check_epoch(wanted.current_leader_epoch.max(NO_EPOCH))?;
             let diverges = partition.diverges(wanted.last_fetched_epoch, wanted.fetch_offset)?;
-            if let Some((epoch, end_offset)) = diverges {
-                let diverging_epoch = EpochEndOffset { epoch, end_offset };
-                return Ok((PartitionData { diverging_epoch, ..self.empty(wanted.partition, ErrorCode::NONE) }, 0));
+            if let Some(divergence) = diverges {
+                let data = PartitionData {
+                    diverging_epoch: EpochEndOffset { epoch: divergence.epoch, end_offset: divergence.end_offset },
+                    high_watermark: divergence.high_watermark,
+                    last_stable_offset: divergence.high_watermark,
+                    log_start_offset: divergence.log_start_offset,
+                    ..empty(wanted.partition, ErrorCode::NONE)
+                };
+                return Ok((data, 0));
             }
             let bytes_max = usize::try_from(wanted.partition_max_bytes).unwrap_or(0).min(left);
             let read = partition.read(wanted.fetch_offset, bytes_max, is_first)?;
             let data = PartitionData {
+                aborted_transactions: self.is_read_committed.then(Vec::new),
                 high_watermark: read.high_watermark,
                 last_stable_offset: read.high_watermark,
                 log_start_offset: read.log_start_offset,
                 records: Some(read.records),
-                ..self.empty(wanted.partition, ErrorCode::NONE)
+                ..empty(wanted.partition, ErrorCode::NONE)
             };
             Ok((data, read.visible_bytes))
-        });
-        outcome.unwrap_or_else(|code| (self.empty(wanted.partition, code), 0))
+        };
+        read().unwrap_or_else(|code| (empty(wanted.partition, code), 0))
     }
+}
 
-    fn empty(&self, partition_index: i32, error_code: ErrorCode) -> PartitionData {
-        PartitionData {
-            partition_index,
-            error_code,
-            high_watermark: -1,
-            aborted_transactions: self.is_read_committed.then(Vec::new),
-            records: Some(Bytes::new()),
-            ..PartitionData::default()
-        }
+fn empty(partition_index: i32, error_code: ErrorCode) -> PartitionData {
+    PartitionData {
+        partition_index,
+        error_code,
+        high_watermark: -1,
+        aborted_transactions: None,
+        records: Some(Bytes::new()),
+        ..PartitionData::default()
     }
 }
 
@@ -240,7 +294,7 @@ impl Delayed for DelayedFetch {
         }
         let completer = self.completer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(completer) = completer {
-            completer.complete(read.response.into());
+            completer.complete(self.plan.settle(read.response).into());
         }
         true
     }

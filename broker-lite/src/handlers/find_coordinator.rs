@@ -1,9 +1,13 @@
 //! FindCoordinator: which broker keeps a group. There is one, so it is this one.
+//!
+//! As in Kafka, the topic of committed positions is there from when somebody first asked: tools look for it. Kafka says
+//! meanwhile that no coordinator is available, and here that is over when the answer is given.
 
 use streams_core::protocol::messages::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
 };
 use streams_core::protocol::ErrorCode;
+use streams_core::time::Timestamp;
 
 use crate::broker::{Broker, Context, NODE_ID};
 
@@ -12,9 +16,19 @@ const BATCHED_SINCE: i16 = 4;
 
 const KEY_GROUP: i8 = 0;
 
-pub(super) fn handle(broker: &Broker, context: &Context, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
+pub(super) fn handle(
+    broker: &Broker,
+    context: &Context,
+    request: FindCoordinatorRequest,
+    now: Timestamp,
+) -> FindCoordinatorResponse {
+    let is_batched = context.api_version >= BATCHED_SINCE;
     let (error_code, error_message) = match request.key_type {
-        KEY_GROUP => (ErrorCode::NONE, None),
+        KEY_GROUP if is_batched && request.coordinator_keys.is_empty() => (ErrorCode::NONE, None),
+        KEY_GROUP => match broker.offsets_journal(now) {
+            Ok(_) => (ErrorCode::NONE, None),
+            Err(refusal) => (ErrorCode::COORDINATOR_NOT_AVAILABLE, Some(refusal.to_string())),
+        },
         other => (ErrorCode::INVALID_REQUEST, Some(format!("key type {other} has no coordinator in this broker"))),
     };
     let (node_id, host, port) = match error_code {
@@ -24,7 +38,7 @@ pub(super) fn handle(broker: &Broker, context: &Context, request: FindCoordinato
         }
         _ => (-1, String::new(), -1),
     };
-    if context.api_version < BATCHED_SINCE {
+    if !is_batched {
         return FindCoordinatorResponse {
             error_code,
             error_message,

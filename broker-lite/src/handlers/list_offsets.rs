@@ -7,6 +7,7 @@ use streams_core::protocol::messages::list_offsets::{
 use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 
+use super::each_once;
 use crate::broker::{Broker, Context};
 use crate::topics::partition::Partition;
 
@@ -25,12 +26,11 @@ const EARLIEST_PENDING_UPLOAD_SINCE: i16 = 11;
 pub(super) fn handle(broker: &Broker, context: &Context, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let found = broker.topics().get(&topic.name);
-        let partitions = topic.partitions.iter().map(|wanted| {
-            let is_repeated =
-                topic.partitions.iter().filter(|other| other.partition_index == wanted.partition_index).count() > 1;
+        let wanted = each_once(topic.partitions, |wanted| wanted.partition_index);
+        let partitions = wanted.iter().map(|(wanted, is_repeated)| {
             let partition = found.as_ref().and_then(|topic| topic.partition(wanted.partition_index));
             let outcome = match partition {
-                _ if is_repeated => Err(ErrorCode::INVALID_REQUEST),
+                _ if *is_repeated => Err(ErrorCode::INVALID_REQUEST),
                 None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
                 Some(partition) => look_up(partition, wanted, context.api_version),
             };

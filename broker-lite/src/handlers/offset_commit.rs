@@ -13,6 +13,7 @@ use streams_core::protocol::messages::offsets::{
 use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 
+use super::topic_of;
 use crate::broker::{Broker, Context};
 use crate::coordinator::offset_records::{CommitKey, CommitValue};
 use crate::coordinator::offsets::{GroupOffsets, JournaledCommit};
@@ -21,7 +22,7 @@ use crate::topics::partition::Partition;
 use crate::topics::Topic;
 
 /// The longest metadata of a position in UTF-16 units, as Kafka counts them: its `offset.metadata.max.bytes`.
-const METADATA_UNITS_MAX: usize = 4096;
+pub(super) const METADATA_UNITS_MAX: usize = 4096;
 
 /// The longest group id: it must fit a string of the protocol with room to spare.
 const GROUP_ID_BYTES_MAX: usize = 16 * 1024;
@@ -40,11 +41,8 @@ pub(super) fn handle(broker: &Broker, context: &Context, request: OffsetCommitRe
     let mut entries = Vec::new();
     let mut deletable = Vec::new();
     let topics = request.topics.into_iter().map(|wanted| {
-        let has_no_id = context.api_version >= TOPIC_IDS_SINCE && wanted.name.is_empty() && wanted.topic_id.is_nil();
-        let topic = match has_no_id {
-            true => Err(ErrorCode::UNKNOWN_TOPIC_ID),
-            false => broker.topics().resolve(&wanted.name, wanted.topic_id),
-        };
+        let goes_by_id = context.api_version >= TOPIC_IDS_SINCE;
+        let topic = topic_of(broker, goes_by_id, &wanted.name, wanted.topic_id);
         let partitions = wanted.partitions.into_iter().map(|position| {
             let partition_index = position.partition_index;
             let place = place(topic.as_ref(), partition_index);

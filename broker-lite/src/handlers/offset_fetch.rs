@@ -8,6 +8,7 @@ use streams_core::protocol::messages::offsets::{
 use streams_core::protocol::ErrorCode;
 use uuid::Uuid;
 
+use super::topic_of;
 use crate::broker::{Broker, Context};
 use crate::coordinator::offset_records::CommitValue;
 
@@ -55,11 +56,7 @@ fn wanted_topic(
     is_by_id: bool,
 ) -> OffsetFetchResponseTopics {
     let OffsetFetchRequestTopics { mut name, topic_id, partition_indexes } = wanted;
-    let is_unnamed = topic_id.is_nil() && name.is_empty() && is_by_id;
-    let topic = match is_unnamed {
-        true => Err(ErrorCode::UNKNOWN_TOPIC_ID),
-        false => broker.topics().resolve(&name, topic_id),
-    };
+    let topic = topic_of(broker, is_by_id, &name, topic_id);
     if let (Ok(topic), false) = (&topic, topic_id.is_nil()) {
         name = topic.name.to_string();
     }

@@ -18,6 +18,7 @@ use streams_core::protocol::ErrorCode;
 use streams_core::time::Timestamp;
 use uuid::Uuid;
 
+use super::topic_of;
 use crate::broker::{Broker, Context};
 use crate::reply::{Reply, Ticket};
 use crate::topics::partition::{AppendRefusal, Partition};
@@ -27,6 +28,9 @@ use crate::topics::{names, Topic};
 const ACKS_ALL: i16 = -1;
 /// No answer wanted.
 const ACKS_NONE: i16 = 0;
+
+/// From this version on topics go by id.
+const TOPIC_IDS_SINCE: i16 = 13;
 
 /// From this version on clients know what zstd is; before, a batch that uses it could not be read back.
 const ZSTD_SINCE: i16 = 7;
@@ -43,16 +47,18 @@ struct Unsynced {
 pub(super) fn handle(broker: &Broker, context: &Context, request: ProduceRequest, now: Timestamp) -> Reply {
     let acks = request.acks;
     let knows_zstd = context.api_version >= ZSTD_SINCE;
-    let resolve = |data: &TopicProduceData| broker.topics().resolve(&data.name, data.topic_id);
+    let goes_by_id = context.api_version >= TOPIC_IDS_SINCE;
+    let resolve = |data: &TopicProduceData| topic_of(broker, goes_by_id, &data.name, data.topic_id);
     let topics: Vec<FoundTopic> = request.topic_data.iter().map(resolve).collect();
     let repeated = repeated(&request, &topics);
+    let lacks_id = request.transactional_id.is_none() && is_transactional(&request);
     let mut unsynced = Vec::new();
     let mut response = ProduceResponse::default();
     for (data, topic) in request.topic_data.into_iter().zip(topics) {
         let mut partition_responses = Vec::with_capacity(data.partition_data.len());
         for part in data.partition_data {
             let index = part.index;
-            let outcome = check(&topic, acks).and_then(|topic| {
+            let outcome = check(&topic, acks, lacks_id).and_then(|topic| {
                 check_part(topic, &part, &repeated, knows_zstd)?;
                 append(broker, topic, part, now)
             });
@@ -82,7 +88,20 @@ pub(super) fn handle(broker: &Broker, context: &Context, request: ProduceRequest
     Reply::Later(ticket)
 }
 
-fn check(topic: &FoundTopic, acks: i16) -> Result<&Arc<Topic>, AppendRefusal> {
+/// Whether a batch belongs to a transaction.
+fn is_transactional(request: &ProduceRequest) -> bool {
+    let mut batches = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    batches.any(|part| {
+        let batch = BatchView::split(part.records.as_deref().unwrap_or_default());
+        matches!(batch, Ok(Some((batch, _))) if batch.is_transactional())
+    })
+}
+
+fn check(topic: &FoundTopic, acks: i16, lacks_id: bool) -> Result<&Arc<Topic>, AppendRefusal> {
+    if lacks_id {
+        let message = "the request has a batch of a transaction, and no transactional id";
+        return Err(AppendRefusal::new(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message));
+    }
     if !(ACKS_ALL..=1).contains(&acks) {
         return Err(AppendRefusal::from(ErrorCode::INVALID_REQUIRED_ACKS));
     }
@@ -93,12 +112,7 @@ fn check(topic: &FoundTopic, acks: i16) -> Result<&Arc<Topic>, AppendRefusal> {
             format!("topic {} is written by the broker only", topic.name),
         ));
     }
-    if acks == ACKS_ALL && topic.config.min_insync_replicas() > 1 {
-        return Err(AppendRefusal::new(
-            ErrorCode::NOT_ENOUGH_REPLICAS,
-            format!("topic {} wants {} in-sync replicas and has 1", topic.name, topic.config.min_insync_replicas()),
-        ));
-    }
+    // No `min.insync.replicas` is too much: Kafka, too, wants no more of them than the topic has replicas.
     Ok(topic)
 }
 
@@ -120,16 +134,27 @@ fn check_part(
     repeated: &[(Uuid, i32)],
     knows_zstd: bool,
 ) -> Result<(), AppendRefusal> {
+    if topic.partition(part.index).is_none() {
+        return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
+    }
     let refuse = |code, why: &str| Err(AppendRefusal::new(code, format!("{}-{}: {why}", topic.name, part.index)));
     if repeated.contains(&(topic.id, part.index)) {
         return refuse(ErrorCode::INVALID_REQUEST, "the request names the partition more than once");
     }
-    let batch = part.records.as_deref().filter(|_| !knows_zstd).map(BatchView::split);
-    if let Some(Ok(Some((batch, _)))) = batch {
-        if batch.compression().is_ok_and(|compression| compression == Compression::Zstd) {
-            let why = format!("zstd needs version {ZSTD_SINCE} of the produce request");
-            return refuse(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, &why);
-        }
+    // What is wrong with a batch itself, the log says.
+    let Ok(batch) = BatchView::split(part.records.as_deref().unwrap_or_default()) else { return Ok(()) };
+    let Some((batch, rest)) = batch else {
+        return refuse(ErrorCode::INVALID_RECORD, "there is no whole batch to append");
+    };
+    if matches!(BatchView::split(rest), Ok(Some(_))) {
+        return refuse(
+            ErrorCode::INVALID_RECORD,
+            "a client sends one batch per partition and request, and here are more",
+        );
+    }
+    if !knows_zstd && batch.compression().is_ok_and(|compression| compression == Compression::Zstd) {
+        let why = format!("zstd needs version {ZSTD_SINCE} of the produce request");
+        return refuse(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, &why);
     }
     Ok(())
 }
@@ -144,7 +169,13 @@ fn append(
     now: Timestamp,
 ) -> Result<Appended, AppendRefusal> {
     let partition = topic.partition(data.index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-    let records: Bytes = data.records.unwrap_or_default();
+    let mut records: Bytes = data.records.unwrap_or_default();
+    if let Ok(Some((batch, rest))) = BatchView::split(&records) {
+        // What no batch is, Kafka drops.
+        if !rest.is_empty() && matches!(BatchView::split(rest), Ok(None)) {
+            records = records.slice(..batch.len());
+        }
+    }
     let appended = partition.append(records, now)?;
     let response = PartitionProduceResponse {
         index: data.index,
@@ -162,15 +193,16 @@ fn append(
 }
 
 fn refused(index: i32, refusal: AppendRefusal) -> PartitionProduceResponse {
-    let record_errors = refusal.record.map(|batch_index| BatchIndexAndErrorMessage {
+    let record_errors = refusal.records.into_iter().map(|(batch_index, message)| BatchIndexAndErrorMessage {
         batch_index,
-        batch_index_error_message: refusal.message.clone(),
+        batch_index_error_message: Some(message),
     });
     PartitionProduceResponse {
         index,
         error_code: refusal.code,
         base_offset: -1,
-        record_errors: record_errors.into_iter().collect(),
+        log_start_offset: refusal.log_start_offset,
+        record_errors: record_errors.collect(),
         error_message: refusal.message,
         ..PartitionProduceResponse::default()
     }

@@ -6,13 +6,16 @@ use std::io;
 use streams_core::protocol::ErrorCode;
 use streams_core::{Error, ErrorKind};
 
+/// How many records of one batch are named: an answer must not be larger than what it refuses.
+pub(super) const RECORDS_MAX: usize = 1000;
+
 /// What came of an operation on a log.
 pub type LogResult<T> = Result<T, LogError>;
 
-/// A refusal by a log. Two words and a code: it is built on cold paths only.
+/// A refusal by a log. It is built on cold paths only.
 pub struct LogError {
     code: ErrorCode,
-    record: Option<i32>,
+    records: Vec<(i32, String)>,
     error: Error,
 }
 
@@ -20,13 +23,24 @@ impl LogError {
     /// The batch breaks a rule: the client's fault, nothing was appended.
     #[cold]
     pub(crate) fn refused(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, record: None, error: Error::new(ErrorKind::Refused, message) }
+        Self { code, records: Vec::new(), error: Error::new(ErrorKind::Refused, message) }
     }
 
     /// The same, because of the record with this index in its batch.
     #[cold]
     pub(crate) fn refused_record(code: ErrorCode, record: i32, message: impl Into<String>) -> Self {
-        Self { code, record: Some(record), error: Error::new(ErrorKind::Refused, message) }
+        let message = message.into();
+        Self { records: vec![(record, message.clone())], ..Self::refused(code, message) }
+    }
+
+    /// Because of one more record of the batch. A time that is out of range gives all of them its code, as in Kafka.
+    #[cold]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.records.extend(other.records);
+        if other.code == ErrorCode::INVALID_TIMESTAMP {
+            (self.code, self.error) = (other.code, other.error);
+        }
+        self
     }
 
     /// The disk failed (`KAFKA_STORAGE_ERROR`).
@@ -34,7 +48,7 @@ impl LogError {
     pub(crate) fn storage(message: impl Into<String>, error: io::Error) -> Self {
         Self {
             code: ErrorCode::KAFKA_STORAGE_ERROR,
-            record: None,
+            records: Vec::new(),
             error: Error::with_source(ErrorKind::Io, message, error),
         }
     }
@@ -42,13 +56,21 @@ impl LogError {
     /// Stored bytes are damaged (`KAFKA_STORAGE_ERROR`).
     #[cold]
     pub(crate) fn corrupt(message: impl Into<String>) -> Self {
-        Self { code: ErrorCode::KAFKA_STORAGE_ERROR, record: None, error: Error::new(ErrorKind::Corrupt, message) }
+        Self {
+            code: ErrorCode::KAFKA_STORAGE_ERROR,
+            records: Vec::new(),
+            error: Error::new(ErrorKind::Corrupt, message),
+        }
     }
 
     /// The log stopped for good, or is closed (`KAFKA_STORAGE_ERROR`).
     #[cold]
     pub(crate) fn stopped(message: impl Into<String>) -> Self {
-        Self { code: ErrorCode::KAFKA_STORAGE_ERROR, record: None, error: Error::new(ErrorKind::Closed, message) }
+        Self {
+            code: ErrorCode::KAFKA_STORAGE_ERROR,
+            records: Vec::new(),
+            error: Error::new(ErrorKind::Closed, message),
+        }
     }
 
     /// Kafka's code for the client.
@@ -56,9 +78,9 @@ impl LogError {
         self.code
     }
 
-    /// The index in its batch of the record at fault, when one is (`RecordErrors` of a produce response).
-    pub fn record(&self) -> Option<i32> {
-        self.record
+    /// The records at fault by their index in the batch, and why (`RecordErrors` of a produce response).
+    pub fn records(&self) -> &[(i32, String)] {
+        &self.records
     }
 
     /// What failed, where and why.

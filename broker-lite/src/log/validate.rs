@@ -2,7 +2,7 @@
 //!
 //! One pass over each batch computes its checksum; nothing here changes or copies a byte.
 
-use streams_core::protocol::batch::{BatchError, BatchView, Scratch};
+use streams_core::protocol::batch::{BatchError, BatchView, RecordView, Scratch};
 use streams_core::protocol::ErrorCode;
 use streams_core::Timestamp;
 
@@ -12,7 +12,7 @@ use super::batch::{
     TRANSACTIONAL_BIT,
 };
 use super::config::{LogConfig, TimestampType, Validation};
-use super::error::{LogError, LogResult};
+use super::error::{LogError, LogResult, RECORDS_MAX};
 
 /// What an append needs to know of its batches.
 #[derive(Debug, Clone, Copy)]
@@ -96,28 +96,37 @@ fn check_records(
     let view = BatchView::parse(batch).map_err(refused)?;
     let own_times = config.message_timestamp_type == TimestampType::CreateTime;
     let mut max_timestamp = Timestamp::UNKNOWN;
+    let mut refusal: Option<LogError> = None;
     for (record, index) in view.records(&mut scratch).map_err(refused)?.zip(0..) {
         let record = record.map_err(refused)?;
-        if record.offset.0 != i64::from(index) {
-            return Err(LogError::refused_record(
-                ErrorCode::INVALID_RECORD,
-                index,
-                format!("record {index} of the batch has offset {} in it", record.offset),
-            ));
-        }
-        if config.cleanup_policy.compact && record.key.is_none() {
-            return Err(LogError::refused_record(
-                ErrorCode::INVALID_RECORD,
-                index,
-                "a compacted topic takes no record without a key",
-            ));
-        }
-        if own_times {
-            check_time(record.timestamp, index, config, context.now)?;
+        if let Err(found) = check_record(&record, index, config, context) {
+            let known = match refusal.take() {
+                Some(refusal) => refusal.and(found),
+                None => found,
+            };
+            if known.records().len() >= RECORDS_MAX {
+                return Err(known);
+            }
+            refusal = Some(known);
         }
         max_timestamp = max_timestamp.max(record.timestamp);
     }
-    Ok(if own_times { max_timestamp } else { header.max_timestamp })
+    refusal.map_or(Ok(if own_times { max_timestamp } else { header.max_timestamp }), Err)
+}
+
+fn check_record(record: &RecordView<'_>, index: i32, config: &LogConfig, context: &AppendContext) -> LogResult<()> {
+    if record.offset.0 != i64::from(index) {
+        let message = format!("record {index} of the batch has offset {} in it", record.offset);
+        return Err(LogError::refused_record(ErrorCode::INVALID_RECORD, index, message));
+    }
+    if config.cleanup_policy.compact && record.key.is_none() {
+        let message = "a compacted topic takes no record without a key";
+        return Err(LogError::refused_record(ErrorCode::INVALID_RECORD, index, message));
+    }
+    match config.message_timestamp_type {
+        TimestampType::CreateTime => check_time(record.timestamp, index, config, context.now),
+        TimestampType::LogAppendTime => Ok(()),
+    }
 }
 
 fn check_header(header: &BatchHeader, origin: Origin) -> LogResult<()> {

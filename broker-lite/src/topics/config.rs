@@ -17,6 +17,8 @@ pub(crate) enum ConfigType {
     String = 2,
     /// A 32-bit integer.
     Int = 3,
+    /// A 16-bit integer.
+    Short = 4,
     /// A 64-bit integer.
     Long = 5,
     /// A decimal number.
@@ -37,14 +39,18 @@ impl ConfigType {
 enum Allowed {
     /// A number in an inclusive range.
     Number(i64, i64),
+    /// -1, or a number in an inclusive range.
+    Level(i64, i64),
     /// A ratio between 0 and 1.
     Ratio,
     /// One of these words; for lists, any of them.
     Words(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
-    /// Anything: the value is kept and has no effect here.
-    Any,
+    /// `*`, or a list of `partition:broker`: kept, and without effect where there is one replica.
+    Replicas,
+    /// Only `false`: what it would switch on is not there.
+    Off,
 }
 
 /// One configuration of a topic.
@@ -84,7 +90,7 @@ const fn def(
 #[rustfmt::skip]
 pub(crate) static TOPIC_CONFIGS: &[ConfigDef] = &[
     def("cleanup.policy", ConfigType::List, "delete", "log.cleanup.policy", Allowed::Words(POLICIES)),
-    def("compression.gzip.level", ConfigType::Int, "-1", "compression.gzip.level", Allowed::Number(-1, 9)),
+    def("compression.gzip.level", ConfigType::Int, "-1", "compression.gzip.level", Allowed::Level(1, 9)),
     def("compression.lz4.level", ConfigType::Int, "9", "compression.lz4.level", Allowed::Number(1, 17)),
     def("compression.type", ConfigType::String, "producer", "compression.type", Allowed::Words(CODECS)),
     def("compression.zstd.level", ConfigType::Int, "3", "compression.zstd.level", Allowed::Number(-131_072, 22)),
@@ -92,9 +98,9 @@ pub(crate) static TOPIC_CONFIGS: &[ConfigDef] = &[
     def("file.delete.delay.ms", ConfigType::Long, "60000", "log.segment.delete.delay.ms", Allowed::Number(0, i64::MAX)),
     def("flush.messages", ConfigType::Long, FOREVER, "log.flush.interval.messages", Allowed::Number(1, i64::MAX)),
     def("flush.ms", ConfigType::Long, FOREVER, "log.flush.interval.ms", Allowed::Number(0, i64::MAX)),
-    def("follower.replication.throttled.replicas", ConfigType::List, "", "", Allowed::Any),
+    def("follower.replication.throttled.replicas", ConfigType::List, "", "", Allowed::Replicas),
     def("index.interval.bytes", ConfigType::Int, "4096", "log.index.interval.bytes", Allowed::Number(0, INT_MAX)),
-    def("leader.replication.throttled.replicas", ConfigType::List, "", "", Allowed::Any),
+    def("leader.replication.throttled.replicas", ConfigType::List, "", "", Allowed::Replicas),
     def("local.retention.bytes", ConfigType::Long, "-2", "log.local.retention.bytes", Allowed::Number(-2, i64::MAX)),
     def("local.retention.ms", ConfigType::Long, "-2", "log.local.retention.ms", Allowed::Number(-2, i64::MAX)),
     def("max.compaction.lag.ms", ConfigType::Long, FOREVER, "log.cleaner.max.compaction.lag.ms", Allowed::Number(1, i64::MAX)),
@@ -108,8 +114,8 @@ pub(crate) static TOPIC_CONFIGS: &[ConfigDef] = &[
     def("preallocate", ConfigType::Boolean, "false", "log.preallocate", Allowed::Flag),
     def("remote.log.copy.disable", ConfigType::Boolean, "false", "", Allowed::Flag),
     def("remote.log.delete.on.disable", ConfigType::Boolean, "false", "", Allowed::Flag),
-    def("remote.storage.enable", ConfigType::Boolean, "false", "", Allowed::Flag),
-    def("retention.bytes", ConfigType::Long, "-1", "log.retention.bytes", Allowed::Number(-1, i64::MAX)),
+    def("remote.storage.enable", ConfigType::Boolean, "false", "", Allowed::Off),
+    def("retention.bytes", ConfigType::Long, "-1", "log.retention.bytes", Allowed::Number(i64::MIN, i64::MAX)),
     def("retention.ms", ConfigType::Long, "604800000", "log.retention.ms", Allowed::Number(-1, i64::MAX)),
     def("segment.bytes", ConfigType::Int, "1073741824", "log.segment.bytes", Allowed::Number(SEGMENT_BYTES_MIN, INT_MAX)),
     def("segment.index.bytes", ConfigType::Int, "10485760", "log.index.size.max.bytes", Allowed::Number(4, INT_MAX)),
@@ -136,15 +142,40 @@ impl TopicConfig {
     pub(crate) fn parse<'a>(entries: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Result<Self, String> {
         let mut config = Self::default();
         for (name, value) in entries {
-            if IGNORED.contains(&name) {
-                continue;
-            }
-            let def = find(name).ok_or_else(|| unknown(name))?;
-            let value = value.ok_or_else(|| format!("null value not supported for topic config {name}"))?;
-            check(def, value)?;
-            config.set.insert(def.name, value.to_owned());
+            config.put(name, value)?;
         }
+        config.check_lags()?;
         Ok(config)
+    }
+
+    /// What is stored of a topic's configuration, without values that this version refuses; each of them is reported.
+    pub(crate) fn stored<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>, report: impl Fn(&str)) -> Self {
+        let mut config = Self::default();
+        for (name, value) in entries {
+            if let Err(message) = config.put(name, Some(value)) {
+                report(&message);
+            }
+        }
+        config
+    }
+
+    fn put(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
+        if IGNORED.contains(&name) {
+            return Ok(());
+        }
+        let def = find(name).ok_or_else(|| unknown(name))?;
+        let value = value.ok_or_else(|| format!("null value not supported for topic config {name}"))?;
+        check(def, value)?;
+        self.set.insert(def.name, def.normal(value));
+        Ok(())
+    }
+
+    fn check_lags(&self) -> Result<(), String> {
+        let (least, most) = (self.number("min.compaction.lag.ms"), self.number("max.compaction.lag.ms"));
+        if least <= most {
+            return Ok(());
+        }
+        Err(format!("min.compaction.lag.ms={least} is larger than max.compaction.lag.ms={most}"))
     }
 
     /// What was set on the topic, by name.
@@ -184,11 +215,6 @@ impl TopicConfig {
         }
     }
 
-    /// `min.insync.replicas`: how many replicas `acks=all` wants; a single node has one.
-    pub(crate) fn min_insync_replicas(&self) -> i64 {
-        self.number("min.insync.replicas")
-    }
-
     /// Whether `cleanup.policy` contains a word.
     pub(crate) fn has_policy(&self, policy: &str) -> bool {
         self.effective("cleanup.policy").split(',').any(|word| word.trim() == policy)
@@ -201,6 +227,23 @@ impl TopicConfig {
     fn number(&self, name: &str) -> i64 {
         self.effective(name).parse().unwrap_or(i64::MAX)
     }
+}
+
+impl ConfigDef {
+    /// A valid value as it is told to clients.
+    fn normal(&self, value: &str) -> String {
+        match self.kind {
+            ConfigType::Boolean => value.trim().to_ascii_lowercase(),
+            ConfigType::Int | ConfigType::Short | ConfigType::Long | ConfigType::Double => value.trim().to_owned(),
+            ConfigType::String | ConfigType::List => value.to_owned(),
+        }
+    }
+}
+
+/// Whether text is `partition:broker`.
+fn is_replica(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once(':').is_some_and(|(partition, broker)| is_number(partition) && is_number(broker))
 }
 
 /// The definition of a configuration.
@@ -217,9 +260,17 @@ fn check(def: &ConfigDef, value: &str) -> Result<(), String> {
         Err(format!("Invalid value {} for configuration {}: {why}", crate::text::escape(value), def.name))
     };
     match def.allowed {
-        Allowed::Any => Ok(()),
-        Allowed::Flag if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") => Ok(()),
+        Allowed::Replicas if value.is_empty() || value == "*" || value.split(',').all(is_replica) => Ok(()),
+        Allowed::Replicas => refuse("expected * or a list of partition:broker".to_owned()),
+        Allowed::Flag if ["true", "false"].contains(&&*def.normal(value)) => Ok(()),
         Allowed::Flag => refuse("expected true or false".to_owned()),
+        Allowed::Off if def.normal(value) == "false" => Ok(()),
+        Allowed::Off => refuse("this broker has no tiered storage".to_owned()),
+        Allowed::Level(..) if value.trim() == "-1" => Ok(()),
+        Allowed::Level(least, most) => match value.trim().parse::<i64>() {
+            Ok(number) if (least..=most).contains(&number) => Ok(()),
+            _ => refuse(format!("expected -1 or a whole number between {least} and {most}")),
+        },
         Allowed::Ratio => match value.parse::<f64>() {
             Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(()),
             _ => refuse("expected a number between 0 and 1".to_owned()),
@@ -231,7 +282,8 @@ fn check(def: &ConfigDef, value: &str) -> Result<(), String> {
         Allowed::Words(words) => {
             let is_list = def.kind == ConfigType::List;
             let known = |word: &str| words.contains(&word.trim());
-            if if is_list { !value.is_empty() && value.split(',').all(known) } else { known(value) } {
+            // A list may be empty: what no cleanup policy names stays.
+            if if is_list { value.is_empty() || value.split(',').all(known) } else { known(value) } {
                 return Ok(());
             }
             refuse(format!("expected {}{}", if is_list { "a list of " } else { "one of " }, words.join(", ")))

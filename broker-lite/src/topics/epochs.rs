@@ -47,7 +47,7 @@ impl Epochs {
 
     /// The largest epoch up to `epoch` and the offset where it ended; `None` when that is not known.
     pub(crate) fn end_of(&self, epoch: i32, log_end: i64) -> Option<(i32, i64)> {
-        if epoch < 0 || epoch > self.current() {
+        if epoch == -1 || epoch > self.current() {
             return None;
         }
         let after = self.0.partition_point(|(known, _)| *known <= epoch);

@@ -115,7 +115,7 @@ impl Topics {
         };
         topics.remove_leftovers(&stored)?;
         for topic in stored.topics {
-            let config = topics.stored_config(&topic);
+            let config = stored_config(&topic);
             let mut partitions = Vec::new();
             for (index, stored) in topic.partitions.iter().enumerate() {
                 let log_config = config.log_config(&topics.log_defaults);
@@ -160,6 +160,20 @@ impl Topics {
     /// # Errors
     /// The refusal.
     pub(crate) fn check_creatable(&self, name: &str, partitions: usize) -> Result<(), Refusal> {
+        self.check_name(name)?;
+        let catalogue = self.read();
+        if catalogue.by_name.len() >= self.limits.topics_max {
+            let message = format!("the broker has its maximum of {} topics", self.limits.topics_max);
+            return Err(Refusal::new(ErrorCode::POLICY_VIOLATION, message));
+        }
+        self.check_room(&catalogue, partitions)
+    }
+
+    /// Refuses a name that no new topic can have.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), Refusal> {
         names::validate(name).map_err(|message| Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message))?;
         let catalogue = self.read();
         if catalogue.by_name.contains_key(name) {
@@ -170,11 +184,7 @@ impl Topics {
             let message = format!("Topic '{name}' collides with existing topics: {other}");
             return Err(Refusal::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
         }
-        if catalogue.by_name.len() >= self.limits.topics_max {
-            let message = format!("the broker has its maximum of {} topics", self.limits.topics_max);
-            return Err(Refusal::new(ErrorCode::POLICY_VIOLATION, message));
-        }
-        self.check_room(&catalogue, partitions)
+        Ok(())
     }
 
     /// Creates a topic.
@@ -299,14 +309,6 @@ impl Topics {
         topic
     }
 
-    fn stored_config(&self, topic: &StoredTopic) -> TopicConfig {
-        let entries = topic.config.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
-        TopicConfig::parse(entries).unwrap_or_else(|message| {
-            tracing::warn!("topic {} has a stored config that is not valid, its defaults hold: {message}", topic.name);
-            TopicConfig::default()
-        })
-    }
-
     /// Removes directories of topics that were being created or deleted when the broker stopped.
     fn remove_leftovers(&self, stored: &StoredCatalogue) -> Result<()> {
         let root = self.data_dir.topics();
@@ -338,4 +340,11 @@ impl Topics {
     fn change(&self) -> MutexGuard<'_, ()> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn stored_config(topic: &StoredTopic) -> TopicConfig {
+    let entries = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    TopicConfig::stored(entries, |message| {
+        tracing::warn!("topic {} has a stored config that is not valid, its default holds: {message}", topic.name);
+    })
 }

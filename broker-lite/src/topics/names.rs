@@ -6,6 +6,9 @@ const NAME_LENGTH_MAX: usize = 249;
 /// The topic that holds committed offsets.
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 
+/// Where Kafka's controllers keep what they know. No topic can take its name.
+pub(crate) const CLUSTER_METADATA: &str = "__cluster_metadata";
+
 /// Topics that only the broker writes.
 const INTERNAL: &[&str] = &[CONSUMER_OFFSETS, "__transaction_state", "__share_group_state"];
 

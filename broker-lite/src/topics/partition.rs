@@ -22,7 +22,7 @@ use crate::log::{AppendContext, Log, LogConfig, LogError, Origin, Recovery, Tail
 use crate::purgatory::Waiters;
 
 /// An epoch that a client does not know.
-const NO_EPOCH: i32 = -1;
+pub(crate) const NO_EPOCH: i32 = -1;
 
 /// Where a partition's log lies, what it is called, and what it shares with others.
 #[derive(Debug)]
@@ -72,25 +72,38 @@ pub(crate) struct PartitionRead {
     pub(crate) visible_bytes: u64,
 }
 
+/// Where a client's log parts from this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Divergence {
+    /// The largest epoch that both have, as far as is known.
+    pub(crate) epoch: i32,
+    /// Where it ended here.
+    pub(crate) end_offset: i64,
+    pub(crate) log_start_offset: i64,
+    pub(crate) high_watermark: i64,
+}
+
 /// Why a batch was not appended.
 #[derive(Debug)]
 pub(crate) struct AppendRefusal {
     pub(crate) code: ErrorCode,
     pub(crate) message: Option<String>,
-    /// The record at fault, by its index in the batch.
-    pub(crate) record: Option<i32>,
+    /// The records at fault, by their index in the batch, and why.
+    pub(crate) records: Vec<(i32, String)>,
+    /// The first offset of the log; -1 where Kafka does not tell it.
+    pub(crate) log_start_offset: i64,
 }
 
 impl AppendRefusal {
     /// A refusal that explains itself.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), record: None }
+        Self { message: Some(message.into()), ..Self::from(code) }
     }
 }
 
 impl From<ErrorCode> for AppendRefusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None, record: None }
+        Self { code, message: None, records: Vec::new(), log_start_offset: -1 }
     }
 }
 
@@ -189,7 +202,10 @@ impl Partition {
             return Err(AppendRefusal::new(ErrorCode::KAFKA_STORAGE_ERROR, message));
         }
         let log = state.log_mut()?;
-        let appended = log.append(batch, &context).map_err(|error| self.refusal(&error))?;
+        let appended = match log.append(batch, &context) {
+            Ok(appended) => appended,
+            Err(error) => return Err(self.refusal(&error, log.start_offset())),
+        };
         self.has_dirty_segment.store(log.closed_segment_is_dirty(), Ordering::SeqCst);
         Ok(Appended {
             base_offset: appended.base_offset.0,
@@ -198,12 +214,24 @@ impl Partition {
         })
     }
 
-    fn refusal(&self, error: &LogError) -> AppendRefusal {
+    fn refusal(&self, error: &LogError, log_start: Offset) -> AppendRefusal {
         let message = format!("{}: {}", self.name, error.error().report());
         if error.code() == ErrorCode::KAFKA_STORAGE_ERROR {
             tracing::error!("append to {message}");
         }
-        AppendRefusal { code: error.code(), message: Some(message), record: error.record() }
+        let tells_start = !matches!(
+            error.code(),
+            ErrorCode::MESSAGE_TOO_LARGE
+                | ErrorCode::RECORD_LIST_TOO_LARGE
+                | ErrorCode::CORRUPT_MESSAGE
+                | ErrorCode::KAFKA_STORAGE_ERROR
+        );
+        AppendRefusal {
+            code: error.code(),
+            message: Some(message),
+            records: error.records().to_vec(),
+            log_start_offset: if tells_start { log_start.0 } else { -1 },
+        }
     }
 
     /// Reads whole batches from the one that contains `offset`. `at_least_one` returns the first batch even when it
@@ -328,12 +356,17 @@ impl Partition {
     /// Where a client that read up to `offset` in `epoch` has to go back to, if its records are gone.
     ///
     /// # Errors
-    /// A storage error while the partition is offline.
-    pub(crate) fn diverges(&self, epoch: i32, offset: i64) -> Result<Option<(i32, i64)>, ErrorCode> {
-        if epoch == NO_EPOCH {
+    /// Out of range for an epoch that never was and an offset before the first one; a storage error while the partition
+    /// is offline.
+    pub(crate) fn diverges(&self, epoch: i32, offset: i64) -> Result<Option<Divergence>, ErrorCode> {
+        if epoch < 0 {
             return Ok(None);
         }
-        Ok(self.end_of_epoch(epoch)?.filter(|(known, end)| *known < epoch || *end < offset))
+        let (log_start_offset, high_watermark) = self.bounds()?;
+        let end = self.epochs.end_of(epoch, high_watermark).filter(|_| offset >= log_start_offset);
+        let (known, end_offset) = end.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        let diverges = known < epoch || end_offset < offset;
+        Ok(diverges.then_some(Divergence { epoch: known, end_offset, log_start_offset, high_watermark }))
     }
 
     /// Takes a place in the sync queue; false when it has one already.

@@ -73,7 +73,7 @@ fn too_large() -> Bytes {
 #[case::b78_shorter_than_its_fields(patched(&[(RECORD, &[4])]), ErrorCode::INVALID_RECORD, "varint is cut off")]
 #[case::b78_key_past_the_record(patched(&[(RECORD + 4, &[0x40])]), ErrorCode::INVALID_RECORD, "goes past the record")]
 #[case::b78_bytes_left(patched(&[(RECORD + 6, &[0, 0, 0])]), ErrorCode::INVALID_RECORD, "bytes left after the headers")]
-#[case::nothing(Bytes::new(), ErrorCode::INVALID_RECORD, "no batch to append")]
+#[case::nothing(Bytes::new(), ErrorCode::INVALID_RECORD, "no whole batch to append")]
 #[case::two_batches([batch("a"), batch("b")].concat().into(), ErrorCode::INVALID_RECORD, "one batch per partition")]
 fn a_bad_batch_is_refused_and_the_connection_stays(#[case] bad: Bytes, #[case] code: ErrorCode, #[case] words: &str) {
     let mut wire = Wire::new();

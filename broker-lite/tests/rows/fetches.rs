@@ -25,8 +25,7 @@ fn with_records(count: usize) -> Wire {
     wire
 }
 
-/// A client that goes on with a session is told that there is none, so that it starts again; one that wants a new
-/// session, or none, gets everything and session id 0. As Kafka 4.3 answers, but that it gives out sessions.
+/// A client that goes on with a session that is not there is told so, and starts again.
 #[rstest::rstest]
 #[case::unknown_session(12345, 5, ErrorCode::FETCH_SESSION_ID_NOT_FOUND)]
 #[case::no_session_that_goes_on(0, 3, ErrorCode::FETCH_SESSION_ID_NOT_FOUND)]
@@ -35,13 +34,13 @@ fn with_records(count: usize) -> Wire {
 #[case::closes(12345, -1, ErrorCode::NONE)]
 #[case::wants_one(0, 0, ErrorCode::NONE)]
 #[case::wants_none(0, -1, ErrorCode::NONE)]
-fn sessions_are_declined(#[case] id: i32, #[case] epoch: i32, #[case] code: ErrorCode) {
+fn sessions_that_are_not_there(#[case] id: i32, #[case] epoch: i32, #[case] code: ErrorCode) {
     let mut wire = with_records(1);
     for version in [7, 11, FETCH] {
         let mut request = fetch_request("orders", 0, 0);
         (request.session_id, request.session_epoch) = (id, epoch);
         let answer: FetchResponse = wire.ask(request, version);
-        assert_eq!((answer.error_code, answer.session_id), (code, 0));
+        assert_eq!((answer.error_code, answer.session_id != 0), (code, epoch == 0));
         let records: usize = answer
             .responses
             .iter()
@@ -50,6 +49,33 @@ fn sessions_are_declined(#[case] id: i32, #[case] epoch: i32, #[case] code: Erro
             .sum();
         assert_eq!(records > 0, code.is_none());
     }
+}
+
+/// A request of a session names no partition and still waits for those of the session, as long as it says itself.
+#[test]
+fn a_fetch_in_a_session_waits() {
+    let broker = Stepped::over(&MemoryDisk::new(), SyncPolicy::Os);
+    broker.create("orders", &[]);
+    let mut request = fetch_request("orders", 0, 0);
+    (request.session_epoch, request.max_wait_ms) = (0, 500);
+    request.topics[0].partitions[0].fetch_offset = 0;
+    let first = broker.send(request.clone(), NOW).expect_err("there is nothing yet");
+    broker.produce("orders", "a");
+    let first = FetchResponse::try_from(first.try_take().expect("there is something")).unwrap();
+    assert_ne!(first.session_id, 0);
+    (request.session_id, request.session_epoch) = (first.session_id, 1);
+    request.topics[0].partitions[0].fetch_offset = 1;
+    let second = broker.send(request.clone(), NOW).expect_err("there is nothing new");
+    broker.0.tick(NOW + Duration::from_millis(499));
+    let second = second.try_take().expect_err("there is time");
+    broker.0.tick(NOW + Duration::from_millis(500));
+    let second = FetchResponse::try_from(second.try_take().expect("the time is over")).unwrap();
+    assert_eq!((second.session_id, second.responses), (first.session_id, Vec::new()));
+    (request.session_epoch, request.topics) = (2, Vec::new());
+    let third = broker.send(request, NOW).expect_err("there is nothing new");
+    broker.produce("orders", "b");
+    let third = FetchResponse::try_from(third.try_take().expect("there is something")).unwrap();
+    assert_eq!(third.responses[0].partitions[0].high_watermark, 2);
 }
 
 /// B95: the bounds are not told with the error, as Kafka does not.
@@ -200,7 +226,7 @@ fn offsets_of_empty_repeated_and_missing_partitions() {
     assert_eq!(list(&mut wire, "orders", &[(0, -3), (1, 0)], 7), [NOTHING, NOTHING]);
     assert_eq!(list(&mut wire, "orders", &[(0, -1), (1, -2)], 7), [found(-1, 0), found(-1, 0)]);
     let refused = |code| (code, -1, -1);
-    assert_eq!(list(&mut wire, "orders", &[(0, -1), (0, -2)], 7), [refused(ErrorCode::INVALID_REQUEST); 2]);
+    assert_eq!(list(&mut wire, "orders", &[(0, -1), (0, -2)], 7), [refused(ErrorCode::INVALID_REQUEST)]);
     let unknown = refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(list(&mut wire, "orders", &[(-1, -1), (2, -1)], 7), [unknown; 2]);
     assert_eq!(list(&mut wire, "missing", &[(0, -1)], 7), [unknown]);
