@@ -12,7 +12,8 @@ cache := $(or $(STREAMS_CACHE_DIR),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rust-s
 export STREAMS_CACHE_DIR := $(cache)
 export CARGO_TARGET_DIR ?= $(cache)/target
 
-# In-memory stores unless STORE=rocksdb, so that the first picture does not wait for RocksDB's C++ (11 minutes, once).
+# In-memory stores unless STORE=rocksdb, so that the first picture does not wait for RocksDB's C++ (11 to 22
+# minutes, once).
 STORE ?= memory
 ifeq ($(STORE),rocksdb)
 tools := bench

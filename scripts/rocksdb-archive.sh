@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds RocksDB's C++ once, as a static archive in the cache, and prints the directory that holds it.
 #
-# Cargo would build it once per profile and feature set, 11 minutes of two cores each time. With the archive, every
+# Cargo would build it once per profile and feature set, 11 to 22 minutes of two cores each time. With the archive, every
 # profile links the same one: export ROCKSDB_LIB_DIR=$(scripts/rocksdb-archive.sh) ROCKSDB_STATIC=1
 # Needs a C++ compiler and libclang (see scripts/install-tools.sh). Nothing is written to the checkout.
 set -euo pipefail
@@ -22,7 +22,7 @@ mkdir -p "$cache/rocksdb" "$archive_dir"
 exec 9>"$cache/rocksdb/lock"
 flock 9
 if [ ! -s "$archive_dir/librocksdb.a" ]; then
-  echo "building RocksDB once into $archive_dir (about 11 minutes on two idle cores) ..." >&2
+  echo "building RocksDB once into $archive_dir (11 to 22 minutes on two idle cores) ..." >&2
   build=$cache/rocksdb/build
   mkdir -p "$build/src"
   cat > "$build/Cargo.toml" <<TOML
