@@ -2,7 +2,7 @@
 //! afterwards is what the changelog has up to the position that the store says, and restoring goes on from there.
 //!
 //! The test starts its own program again with one test to run and a point in the environment. That one writes, commits and
-//! flushes, and aborts when it comes to the point for the so-manieth time. The next child goes on with the same store.
+//! flushes, and aborts when it comes to the point for the n-th time. The next child goes on with the same store.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
